@@ -1,0 +1,1 @@
+"""glam: does a sparse mixture-of-experts language model beat a dense one?"""

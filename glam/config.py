@@ -1,0 +1,243 @@
+"""What determines a result (`Experiment` and its four parts) and what does not (`RunOptions`).
+
+Every class is frozen, refuses unknown fields and checks itself once, at construction; nothing below
+re-checks. Change one through `replace()`, which checks again. No torch, no paths, no hardware.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Config(BaseModel):
+    """A frozen value; an unknown field is an error that names it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def replace(config: ConfigT, **changes: Any) -> ConfigT:
+    """A copy with `changes`, validated again (pydantic's `model_copy(update=)` is not).
+
+    A value may itself be a mapping: then it changes those fields of the nested config.
+    """
+    fields = {name: getattr(config, name) for name in type(config).model_fields}
+    for name, change in changes.items():
+        current = fields.get(name)
+        nested = isinstance(change, Mapping) and isinstance(current, Config)
+        fields[name] = replace(current, **change) if nested else change
+    return type(config)(**fields)
+
+
+class SourceConfig(Config):
+    """Where documents come from."""
+
+    name: str = "python_docs"
+    """A key of `glam.data.sources.SOURCES`."""
+    paths: tuple[str, ...] = ()
+    """Files or globs of `local_files`; they enter the fingerprint by content, never by name."""
+    max_megabytes: float | None = Field(default=None, gt=0)
+    """Stop reading after so much text, counted in units (package, file) in a fixed pseudo-random order."""
+    num_shards: int = Field(default=8, ge=1)
+    """File shards, each one Ray task. Part of the identity, so a relaunch cannot change it."""
+
+
+class FilterConfig(Config):
+    """Thresholds of the rules in `glam/data/filters.py`; lengths in characters."""
+
+    min_characters: int = Field(default=200, ge=1)
+    max_characters: int = Field(default=1_000_000, ge=1)
+    max_symbol_fraction: float = Field(default=0.25, ge=0, le=1)
+    max_digit_fraction: float = Field(default=0.20, ge=0, le=1)
+    max_repeated_line_fraction: float = Field(default=0.30, ge=0, le=1)
+    min_mean_word_characters: float = 3.0
+    max_mean_word_characters: float = 10.0
+    min_stop_words: int = Field(default=2, ge=0)
+
+
+class QualityConfig(Config):
+    """The hashed linear classifier and GLaM's keep rule: keep iff pareto(alpha) > 1 - score."""
+
+    enabled: bool = True
+    alpha: float = Field(default=9.0, gt=0)
+    num_features_log2: int = Field(default=18, ge=8, le=24)
+    seed: int = 0
+
+
+class DedupConfig(Config):
+    """Near duplicates: MinHash over word n-grams, banded so that `jaccard` is the likely threshold."""
+
+    jaccard: float = Field(default=0.8, gt=0, le=1)
+    word_ngram: int = Field(default=5, ge=1)
+    num_permutations: int = Field(default=128, ge=16)
+    seed: int = 0
+
+
+class SplitConfig(Config):
+    """Held-out text is whole units (packages, files), never parts of a duplicate cluster."""
+
+    heldout_fraction: float = Field(default=0.06, gt=0, lt=1)
+    overlap_ngram: int = Field(default=13, ge=1)
+    seed: int = 0
+
+
+class TokenizerConfig(Config):
+    """A byte-fallback subword vocabulary trained on the training side."""
+
+    vocab_size: int = Field(default=4096, ge=300, le=1 << 20)
+    train_megabytes: float = Field(default=8.0, gt=0)
+
+
+class DataConfig(Config):
+    """From a source to packed shards of token ids."""
+
+    source: SourceConfig = SourceConfig()
+    filters: FilterConfig = FilterConfig()
+    quality: QualityConfig = QualityConfig()
+    dedup: DedupConfig = DedupConfig()
+    split: SplitConfig = SplitConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    sequence_length: int = Field(default=256, ge=8)
+    """Tokens the model predicts in one packed row; a stored row has one more."""
+
+
+Activation = Literal["relu", "gelu", "silu"]
+
+
+class ModelConfig(Config):
+    """A decoder-only transformer in which every `moe_every`-th layer is a mixture of experts.
+
+    The published GLaM layers are the defaults (gated GELU in the dense layers, ungated ReLU experts,
+    T5 relative bias, tied embedding). With `num_experts=1` the mixture layers hold one expert and no
+    router: that is how the dense twin of a sparse model is written down.
+    """
+
+    vocab_size: int = Field(ge=2)
+    num_layers: int = Field(ge=1)
+    model_dim: int = Field(ge=1)
+    num_heads: int = Field(ge=1)
+    head_dim: int = Field(ge=1)
+    hidden_dim: int = Field(ge=1)
+    """Width of the dense feed-forward layers."""
+    dense_gated: bool = True
+    dense_activation: Activation = "gelu"
+    moe_every: int = Field(default=2, ge=0)
+    """Layers 0, moe_every, 2 * moe_every, ... are mixture layers; 0: there are none."""
+    num_experts: int = Field(default=1, ge=1)
+    """Experts in each mixture layer; 1 makes the model dense."""
+    top_k: int = Field(default=1, ge=1)
+    expert_hidden_dim: int = Field(default=0, ge=0)
+    """Width of one expert; 0 stands for `hidden_dim`."""
+    expert_gated: bool = False
+    expert_activation: Activation = "relu"
+    router: str = "top_k_dropless"
+    """A key of `glam.model.routing.ROUTERS`."""
+    capacity_factor: float = Field(default=2.0, gt=0)
+    """Slots of an expert in a routing group = group tokens * capacity_factor / experts (capacity routers only)."""
+    positions: Literal["t5_bias", "rope"] = "t5_bias"
+    extra_logit: bool = False
+    """Adds a logit of 0 to every attention softmax, so a head may attend to nothing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def default_expert_width(cls, values: Any) -> Any:
+        if isinstance(values, dict) and not values.get("expert_hidden_dim"):
+            values = {**values, "expert_hidden_dim": values.get("hidden_dim", 0)}
+        return values
+
+    @model_validator(mode="after")
+    def consistent(self) -> Self:
+        if self.top_k > self.num_experts:
+            raise ValueError(f"top_k={self.top_k} exceeds num_experts={self.num_experts}")
+        if self.num_experts > 1 and self.moe_every == 0:
+            raise ValueError(f"num_experts={self.num_experts} but moe_every=0 leaves no layer to hold them")
+        if self.positions == "rope" and self.head_dim % 2:
+            raise ValueError(f"positions='rope' needs an even head_dim, not {self.head_dim}")
+        return self
+
+    def is_mixture_layer(self, layer: int) -> bool:
+        """Whether layer `layer` (from 0) is a mixture layer; the first of each group is, as published."""
+        return self.moe_every > 0 and layer % self.moe_every == 0
+
+    @property
+    def num_mixture_layers(self) -> int:
+        return sum(self.is_mixture_layer(layer) for layer in range(self.num_layers))
+
+
+class TrainConfig(Config):
+    """How a model is trained; loss is cross-entropy, the weights below multiply what is added to it."""
+
+    num_steps: int = Field(ge=1)
+    global_batch_size: int = Field(ge=1)
+    """Sequences in one optimizer step, over all workers."""
+    optimizer: str = "adamw"
+    """A key of `glam.training.optimizer.OPTIMIZERS`."""
+    learning_rate: float = Field(default=1e-3, gt=0)
+    schedule: str = "inverse_sqrt"
+    """A key of `glam.training.schedule.SCHEDULES`."""
+    warmup_steps: int = Field(default=0, ge=0)
+    flat_steps: int = Field(default=10_000, ge=1)
+    """Steps at full learning rate before the inverse square root sets in (GLaM: 10,000)."""
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.99, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    balance_weight: float = Field(default=0.01, ge=0)
+    z_loss_weight: float = Field(default=0.0, ge=0)
+    precision: Literal["float32", "float64"] = "float32"
+    seed: int = Field(default=0, ge=0)
+    """Decides the initial weights and the order of the batches."""
+    heldout_every: int = Field(default=0, ge=0)
+    """Steps between held-out losses on the training curve; 0: only at the end."""
+    heldout_sequences: int = Field(default=64, ge=1)
+
+    @property
+    def heldout_steps(self) -> tuple[int, ...]:
+        """Steps after which the held-out loss is taken; the last step always is."""
+        every = self.heldout_every or self.num_steps
+        return tuple(sorted({*range(every, self.num_steps + 1, every), self.num_steps}))
+
+
+class EvalConfig(Config):
+    """Which tasks judge a checkpoint, and how."""
+
+    tasks: tuple[str, ...] = ("heldout", "last_word", "continuation", "name_function")
+    """Keys of `glam.evaluation.TASKS`."""
+    shots: tuple[int, ...] = (0, 1, 4)
+    """Demonstrations before each example, for the tasks that take any."""
+    max_examples: int = Field(default=200, ge=1)
+    seed: int = 0
+
+
+class Experiment(Config):
+    """One model trained and judged: all that determines its scores."""
+
+    data: DataConfig
+    model: ModelConfig
+    train: TrainConfig
+    eval: EvalConfig = EvalConfig()
+
+    @model_validator(mode="after")
+    def one_vocabulary(self) -> Self:
+        if self.model.vocab_size != self.data.tokenizer.vocab_size:
+            raise ValueError(
+                f"model.vocab_size={self.model.vocab_size} differs from "
+                f"data.tokenizer.vocab_size={self.data.tokenizer.vocab_size}; set both"
+            )
+        return self
+
+
+class RunOptions(Config):
+    """How an experiment is run: recorded beside the result, never part of its identity."""
+
+    num_workers: int = Field(default=1, ge=1)
+    """Data-parallel training processes."""
+    threads_per_worker: int = Field(default=2, ge=1)
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    """Sequences in one forward pass of a worker; None: the worker's whole share of the batch."""
+    num_eval_actors: int = Field(default=2, ge=1)
+    log_every: int = Field(default=10, ge=1)
+    save_every: int = Field(default=100, ge=1)

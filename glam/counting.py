@@ -1,0 +1,61 @@
+"""Parameters and FLOPs of a ModelConfig, by arithmetic alone.
+
+Accounting: attention 4 * M * (heads * head_dim) without biases; a feed-forward has two matrices, three
+when gated; the router is M * E; one tied embedding V * M. Looking a token up costs nothing, the tied
+output product costs 2 * V * M. Attention counts every position of the row, as the products executed do.
+Source of the accounting: GLaM (arXiv:2112.06905) table 4 reproduced to the digit (docs/model.md).
+"""
+
+from dataclasses import dataclass
+
+from glam.config import ModelConfig
+
+T5_BUCKETS = 32
+"""Relative-position buckets of one head (T5, arXiv:1910.10683; praxis attentions.RelativeBias)."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a model weighs and what a token costs."""
+
+    total_params: int
+    active_params: int
+    """Parameters that take part in one token: `top_k` of the experts, all of the rest."""
+    attention_flops: int
+    dense_flops: int
+    expert_flops: int
+    router_flops: int
+    logits_flops: int
+
+    @property
+    def forward_flops_per_token(self) -> int:
+        return self.attention_flops + self.dense_flops + self.expert_flops + self.router_flops + self.logits_flops
+
+    @property
+    def training_flops_per_token(self) -> int:
+        """Forward once, backward twice its cost."""
+        return 3 * self.forward_flops_per_token
+
+
+def count(model: ModelConfig, *, sequence_length: int) -> Counts:
+    """Counts of a model whose tokens sit in rows of `sequence_length`."""
+    width = model.model_dim
+    inner = model.num_heads * model.head_dim
+    num_mixture = model.num_mixture_layers
+    num_dense = model.num_layers - num_mixture
+    attention = 4 * width * inner
+    dense = (3 if model.dense_gated else 2) * width * model.hidden_dim
+    expert = (3 if model.expert_gated else 2) * width * model.expert_hidden_dim
+    router = width * model.num_experts if model.num_experts > 1 else 0
+    bias = T5_BUCKETS * model.num_heads if model.positions == "t5_bias" else 0
+    everywhere = model.num_layers * (attention + bias + 2 * width) + num_dense * dense
+    everywhere += num_mixture * router + width + model.vocab_size * width
+    return Counts(
+        total_params=everywhere + num_mixture * model.num_experts * expert,
+        active_params=everywhere + num_mixture * model.top_k * expert,
+        attention_flops=model.num_layers * (2 * attention + 4 * sequence_length * inner),
+        dense_flops=num_dense * 2 * dense,
+        expert_flops=num_mixture * model.top_k * 2 * expert,
+        router_flops=num_mixture * 2 * router,
+        logits_flops=2 * model.vocab_size * width,
+    )

@@ -1,0 +1,1 @@
+"""Energy: meters read hardware, the account does arithmetic."""

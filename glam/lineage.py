@@ -1,0 +1,209 @@
+"""Which folders a study reads and writes, by fingerprint: known before anything runs.
+
+The floor on which "is it done already?" is answered, so it imports no torch, Ray or Prefect.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from glam import analysis, data, evaluation, training
+from glam.config import Config, DataConfig, Experiment
+from glam.data.identity import source_identity
+from glam.evaluation.names import takes_shots
+from glam.store import Folder, FolderReference, Store, fingerprint, library_versions
+from glam.store.folder import Manifest
+from glam.study import Study, changed_fields
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One folder to be: its name, and everything that determines what it will hold."""
+
+    reference: FolderReference
+    config: Mapping[str, Any]
+    reads: tuple[FolderReference, ...]
+    revision: int
+    libraries: Mapping[str, str]
+
+    def find(self, store: Store) -> Folder | None:
+        """The complete folder, or None."""
+        return store.find_complete(self.reference.kind, self.reference.fingerprint)
+
+    def commit(self, folder: Folder, *, numerics: Mapping[str, object] | None = None) -> Manifest:
+        """Completes this stage's folder with the manifest that says how it came about."""
+        return folder.commit(
+            config=self.config,
+            reads=[str(read) for read in self.reads],
+            revision=self.revision,
+            libraries=self.libraries,
+            numerics=numerics,
+        )
+
+
+@dataclass(frozen=True)
+class DataStages:
+    """The folders of one DataConfig, in the order in which they are made."""
+
+    extracted: Stage
+    """corpora: documents that passed the rules, one file a shard, with the counted drops."""
+    classifier: Stage
+    """classifiers: weights of the quality classifier."""
+    selected: Stage
+    """corpora: training side and held-out side after quality, duplicates and split."""
+    tokenizer: Stage
+    heldout: Stage
+    """heldout: text and token ids of the held-out side."""
+    shards: Stage
+
+    def __iter__(self) -> Iterator[Stage]:
+        yield from (self.extracted, self.classifier, self.selected, self.tokenizer, self.heldout, self.shards)
+
+
+@dataclass(frozen=True)
+class RunStage:
+    """One training run of a study."""
+
+    arm: str
+    seed: int
+    experiment: Experiment
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class ScoreStage:
+    """One task at one number of shots on one run's checkpoint."""
+
+    run: RunStage
+    task: str
+    num_shots: int
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class StudyStages:
+    """Every folder of a study, shared ones once."""
+
+    data: tuple[DataStages, ...]
+    runs: tuple[RunStage, ...]
+    scores: tuple[ScoreStage, ...]
+    verdict: Stage
+
+    def __iter__(self) -> Iterator[Stage]:
+        for each in self.data:
+            yield from each
+        yield from (run.stage for run in self.runs)
+        yield from (score.stage for score in self.scores)
+        yield self.verdict
+
+
+def data_stages(config: DataConfig) -> DataStages:
+    """Stages of prepare. Raises ValueError for a source that does not exist or has no files."""
+    label = config.source.name
+    source = source_identity(config.source)
+    extracted = _stage(
+        "corpora",
+        f"{label}-extracted",
+        {"source": source, "num_shards": config.source.num_shards, "filters": config.filters},
+        (),
+        data,
+    )
+    classifier = _stage("classifiers", label, {"quality": config.quality}, (extracted,), data)
+    selected = _stage(
+        "corpora",
+        f"{label}-selected",
+        {"quality": config.quality, "dedup": config.dedup, "split": config.split},
+        (extracted, classifier),
+        data,
+    )
+    tokenizer = _stage("tokenizers", label, {"tokenizer": config.tokenizer}, (selected,), data)
+    heldout = _stage("heldout", label, {}, (selected, tokenizer), data)
+    shards = _stage("shards", label, {"sequence_length": config.sequence_length}, (selected, tokenizer), data)
+    return DataStages(extracted, classifier, selected, tokenizer, heldout, shards)
+
+
+def run_stage(arm: str, seed: int, experiment: Experiment, prepared: DataStages) -> RunStage:
+    """The training run of an experiment over prepared data; its name does not depend on the arm's label."""
+    stage = _stage(
+        "runs",
+        f"{arm}-s{seed}",
+        {"model": experiment.model, "train": experiment.train},
+        (prepared.shards, prepared.heldout, prepared.tokenizer),
+        training,
+    )
+    return RunStage(arm, seed, experiment, stage)
+
+
+def score_stages(run: RunStage, prepared: DataStages) -> Iterator[ScoreStage]:
+    """One stage for every task and number of shots in the run's EvalConfig."""
+    judged = run.experiment.eval
+    for task in judged.tasks:
+        for num_shots in judged.shots if takes_shots(task) else (0,):
+            stage = _stage(
+                "scores",
+                f"{run.stage.reference.label}-{task}-{num_shots}shot",
+                {"task": task, "num_shots": num_shots, "max_examples": judged.max_examples, "seed": judged.seed},
+                (run.stage, prepared.heldout, prepared.tokenizer),
+                evaluation,
+            )
+            yield ScoreStage(run, task, num_shots, stage)
+
+
+def study_stages(study: Study) -> StudyStages:
+    """All stages of a study in the order in which they run."""
+    prepared: dict[DataConfig, DataStages] = {}
+    runs, scores = [], []
+    for arm, seed, experiment in study.experiments():
+        if experiment.data not in prepared:
+            prepared[experiment.data] = data_stages(experiment.data)
+        run = run_stage(arm, seed, experiment, prepared[experiment.data])
+        runs.append(run)
+        scores += score_stages(run, prepared[experiment.data])
+    verdict = _stage(
+        "verdicts",
+        study.name,
+        study.model_dump(mode="json", include={"arms", "varies", "match", "seeds"}),
+        (*(run.stage for run in runs), *(score.stage for score in scores)),
+        analysis,
+    )
+    return StudyStages(tuple(prepared.values()), tuple(runs), tuple(scores), verdict)
+
+
+def why_not_done(stage: Stage, store: Store) -> list[str]:
+    """What sets a stage apart from the complete folder that is most like it; empty where there is none of its kind."""
+    ours = _facts(stage.config, [str(read) for read in stage.reads], stage.revision, stage.libraries)
+    closest: list[str] | None = None
+    for folder in store.folders(stage.reference.kind):
+        if not folder.complete:
+            continue
+        manifest = folder.manifest()
+        theirs = _facts(manifest.config, manifest.reads, manifest.revision, manifest.libraries)
+        found = [f"{path}: {old!r} -> {new!r}" for path, old, new in changed_fields(theirs, ours)]
+        same_label = folder.reference.label == stage.reference.label
+        if same_label and (closest is None or len(found) < len(closest)):
+            closest = found
+    return closest or []
+
+
+def _facts(config: Mapping[str, Any], reads: Any, revision: int, libraries: Mapping[str, str]) -> dict[str, Any]:
+    read_by_name = {str(read).rpartition("-")[0]: str(read).rpartition("-")[2] for read in reads}
+    return {**config, "reads": read_by_name, "revision": revision, "libraries": dict(libraries)}
+
+
+def _stage(kind: str, label: str, config: Mapping[str, Any], reads: tuple[Stage, ...], room: Any) -> Stage:
+    plain = {
+        key: value.model_dump(mode="json") if isinstance(value, Config) else value for key, value in config.items()
+    }
+    mark = fingerprint(
+        {"kind": kind, **plain},
+        reads=[read.reference.fingerprint for read in reads],
+        revision=room.REVISION,
+        libraries=room.LIBRARIES,
+    )
+    return Stage(
+        reference=FolderReference(kind=kind, label=label, fingerprint=mark),
+        config=plain,
+        reads=tuple(read.reference for read in reads),
+        revision=room.REVISION,
+        libraries=library_versions(room.LIBRARIES),
+    )

@@ -1,0 +1,172 @@
+"""What crosses a process boundary: typed records, each with units in its names.
+
+`None` means unknown and is shown as unknown; it is never 0. A record is written as one JSON line and
+read back through the same class, so a number in a figure was a typed field first. No torch.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+
+EnergyMethod = Literal["nvml_counter", "nvml_power", "rapl", "power_model", "none"]
+
+
+class Record(BaseModel):
+    """A frozen value with a schema version; an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    schema_version: int = SCHEMA_VERSION
+
+
+class Document(Record):
+    """One text of a corpus."""
+
+    id: str
+    """Stable and unique in its source; seeds every draw about this document."""
+    text: str
+    source: str
+    """Which kind of text, e.g. `docstring`, `readme`; counted and reported by."""
+    unit: str
+    """What a held-out split must not cut: package, site, book, file."""
+    curated: bool = False
+    """Whether the quality classifier takes it as a positive example."""
+    name: str | None = None
+    """Qualified name of the documented object, where there is one."""
+
+
+class Drop(Record):
+    """A document that did not go on, and why."""
+
+    document_id: str
+    source: str
+    reason: str
+
+
+class StepMetrics(Record):
+    """One optimizer step. Loss is cross-entropy alone, in nats per token."""
+
+    step: int
+    """Steps done, so the first is 1."""
+    tokens: int
+    """Tokens consumed since the start of training."""
+    loss: float
+    balance_loss: float | None = None
+    """Mean over mixture layers and routing groups; 1 when balanced. None for a dense model."""
+    z_loss: float | None = None
+    grad_norm: float
+    learning_rate: float
+    load_imbalance: float | None = None
+    """Load of the busiest expert over the mean load, averaged over mixture layers."""
+    dropped_fraction: float | None = None
+    router_entropy: float | None = None
+    elapsed_seconds: float
+    """Training time so far, over all attempts, without start-up and held-out evaluation."""
+    tokens_per_second: float
+    energy_joules: float | None = None
+    """Energy so far, over all attempts, in the same windows as `elapsed_seconds`."""
+    energy_method: EnergyMethod = "none"
+
+
+class HeldoutPoint(Record):
+    """Held-out cross-entropy on a training curve, in nats per token."""
+
+    step: int
+    tokens: int
+    loss: float
+    elapsed_seconds: float
+    energy_joules: float | None = None
+
+
+class EnergyReading(Record):
+    """One raw sample of a meter on one node."""
+
+    method: EnergyMethod
+    at_seconds: float
+    """Monotonic clock of the node."""
+    energy_joules: float | None
+    """Counter since an arbitrary origin; differences mean something."""
+    low_joules: float | None = None
+    high_joules: float | None = None
+
+
+class ItemScore(Record):
+    """One example of a task: the pairing unit of every comparison."""
+
+    item_id: str
+    cluster: str
+    """What resampling keeps together: the held-out unit the item came from."""
+    value: float
+    """The task's metric on this item; for `heldout` the summed negative log-likelihood in nats."""
+    weight: float = 1.0
+    """Tokens (heldout) or 1; the task's value is sum(value) / sum(weight)."""
+    bytes: int | None = None
+    margin: float | None = None
+    """Log-likelihood of the right answer minus the best wrong one, in nats."""
+
+
+class EvalResult(Record):
+    """One task at one number of shots on one checkpoint."""
+
+    task: str
+    num_shots: int
+    metric: str
+    value: float | None
+    num_examples: int
+    bits_per_byte: float | None = None
+    chance: float | None = None
+    majority: float | None = None
+    seconds: float | None = None
+
+
+class RunSummary(Record):
+    """A finished training run, as tables and the dashboard read it."""
+
+    arm: str
+    seed: int
+    run_fingerprint: str
+    total_params: int
+    active_params: int
+    flops_per_token: float
+    """Training FLOPs per token at the run's sequence length."""
+    tokens: int
+    train_loss: float
+    heldout_loss: float | None
+    elapsed_seconds: float
+    tokens_per_second: float
+    energy_joules: float | None
+    energy_low_joules: float | None = None
+    energy_high_joules: float | None = None
+    energy_method: EnergyMethod
+    num_workers: int
+    threads_per_worker: int
+
+
+class FileEntry(Record):
+    """A file of a complete folder."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+class Manifest(Record):
+    """The commit of a folder: what is in it, what made it and from what."""
+
+    kind: str
+    label: str
+    fingerprint: str
+    files: tuple[FileEntry, ...]
+    config: dict[str, object]
+    reads: tuple[str, ...]
+    """`kind/fingerprint` of every folder that was read."""
+    revision: int
+    libraries: dict[str, str]
+    numerics: dict[str, object]
+    """Layout, threads, versions and machine facts that decide the last bits of a result."""
+    commit: str | None
+    started: datetime
+    ended: datetime

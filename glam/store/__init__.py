@@ -1,0 +1,14 @@
+"""The only room that knows paths: where results live, what they are called, who may write them."""
+
+from glam.store.folder import Folder, FolderReference, IntegrityError, Store, StoreError
+from glam.store.identity import fingerprint, library_versions
+
+__all__ = [
+    "Folder",
+    "FolderReference",
+    "IntegrityError",
+    "Store",
+    "StoreError",
+    "fingerprint",
+    "library_versions",
+]

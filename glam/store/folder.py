@@ -1,0 +1,324 @@
+"""Folders of the store: open while somebody works on them, complete once their manifest stands.
+
+`<root>/<kind>/<label>-<fingerprint>/`. A folder is looked up by kind and fingerprint alone; the label
+is for people. Creating `manifest.json` after syncing all it lists is the commit; a complete folder is
+never written again. One lock a folder, held with flock, so that kill -9 releases it.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from glam.records import FileEntry, Manifest, Record
+from glam.store.identity import file_sha256, source_commit
+
+KINDS = (
+    "corpora",
+    "classifiers",
+    "tokenizers",
+    "shards",
+    "heldout",
+    "runs",
+    "scores",
+    "verdicts",
+    "certificates",
+)
+MANIFEST = "manifest.json"
+STATE = "state.json"
+HEARTBEAT_STALE_SECONDS = 60.0
+
+State = Literal["absent", "running", "interrupted", "complete"]
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+class StoreError(RuntimeError):
+    """The store cannot be read or written; the message names the path and what to do."""
+
+
+class IntegrityError(StoreError):
+    """A complete folder does not hold what its manifest says."""
+
+
+class FolderReference(BaseModel):
+    """What tasks hand to each other: a name, no data and no path."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    label: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.label}-{self.fingerprint}"
+
+
+class Folder:
+    """One folder of a store. Make one through `Store`, write through `Store.claim`."""
+
+    def __init__(self, path: Path, reference: FolderReference):
+        self.path = path
+        self.reference = reference
+
+    def __repr__(self) -> str:
+        return f"Folder({self.path})"
+
+    @property
+    def complete(self) -> bool:
+        return (self.path / MANIFEST).exists()
+
+    def state(self) -> State:
+        """Running means that its owner gave a sign of life within the last minute."""
+        if self.complete:
+            return "complete"
+        if not (self.path / STATE).exists():
+            return "absent"
+        age = time.time() - (self.path / STATE).stat().st_mtime
+        return "running" if age < HEARTBEAT_STALE_SECONDS else "interrupted"
+
+    def manifest(self) -> Manifest:
+        """Raises IntegrityError where there is none, or where it is not ours."""
+        try:
+            return Manifest.model_validate_json((self.path / MANIFEST).read_bytes())
+        except FileNotFoundError:
+            raise IntegrityError(f"{self.path} is not complete: it has no {MANIFEST}") from None
+        except ValidationError as error:
+            raise IntegrityError(f"{self.path / MANIFEST} is not a manifest of this version: {error}") from error
+
+    def manifest_hash(self) -> str:
+        """SHA-256 of the manifest, which names every file by its own: one hash for the whole folder."""
+        return file_sha256(self.path / MANIFEST)
+
+    def verify(self, *, contents: bool = True) -> None:
+        """Raises IntegrityError at the first file that is missing, of another size or (contents) other bytes."""
+        for entry in self.manifest().files:
+            path = self.path / entry.name
+            if not path.exists():
+                raise IntegrityError(f"{path} is listed in its manifest and missing")
+            size = path.stat().st_size
+            if size != entry.size_bytes:
+                raise IntegrityError(f"{path} has {size} bytes, its manifest says {entry.size_bytes}")
+            if contents and file_sha256(path) != entry.sha256:
+                raise IntegrityError(f"{path} has other content than its manifest says")
+
+    def file(self, name: str) -> Path:
+        """Path of a file in this folder; its parent exists afterwards in an open folder."""
+        path = self.path / name
+        if not self.complete:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Writes a whole file so that nobody ever sees a part of it."""
+        path = self.file(name)
+        partial = path.with_name(path.name + ".partial")
+        with open(partial, "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(partial, path)
+        return path
+
+    def write_json(self, name: str, value: object) -> Path:
+        return self.write_text(name, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        return json.loads((self.path / name).read_text("utf-8"))
+
+    def append(self, name: str, records: Iterable[Record]) -> None:
+        """Appends records to a JSON-lines file; a line is either whole or skipped by `read`."""
+        lines = "".join(record.model_dump_json() + "\n" for record in records)
+        with open(self.file(name), "a", encoding="utf-8") as out:
+            out.write(lines)
+
+    def read(self, name: str, record_type: type[RecordT]) -> list[RecordT]:
+        """Records of a JSON-lines file; empty where there is none. A last line without its end is left out."""
+        path = self.path / name
+        if not path.exists():
+            return []
+        lines = path.read_text("utf-8").split("\n")
+        return [record_type.model_validate_json(line) for line in lines[:-1] if line]
+
+    def heartbeat(self) -> None:
+        """Says that the owner of this open folder is alive."""
+        os.utime(self.path / STATE)
+
+    def commit(
+        self,
+        *,
+        config: BaseModel | Mapping[str, object],
+        reads: Sequence[str] = (),
+        revision: int,
+        libraries: Mapping[str, str] | None = None,
+        numerics: Mapping[str, object] | None = None,
+    ) -> Manifest:
+        """Syncs every file, then creates the manifest: from here on the folder is complete.
+
+        Raises FileExistsError when it already was.
+        """
+        files = []
+        for path in sorted(self.path.rglob("*")):
+            if path.is_dir() or path.name in (STATE, MANIFEST) or path.name.endswith(".partial"):
+                continue
+            _sync(path)
+            name = path.relative_to(self.path).as_posix()
+            files.append(FileEntry(name=name, size_bytes=path.stat().st_size, sha256=file_sha256(path)))
+        manifest = Manifest(
+            **self.reference.model_dump(),
+            files=tuple(files),
+            config=config.model_dump(mode="json") if isinstance(config, BaseModel) else dict(config),
+            reads=tuple(reads),
+            revision=revision,
+            libraries=dict(libraries or {}),
+            numerics=dict(numerics or {}),
+            commit=source_commit(),
+            started=datetime.fromisoformat(self.read_json(STATE)["started"]),
+            ended=datetime.now(UTC),
+        )
+        # Linking is exclusive and atomic: a full disk leaves no half manifest behind.
+        partial = self.write_text(MANIFEST + ".partial", manifest.model_dump_json(indent=1) + "\n")
+        os.link(partial, self.path / MANIFEST)
+        partial.unlink()
+        _sync(self.path)
+        return manifest
+
+
+class Store:
+    """All folders under one root."""
+
+    def __init__(self, root: Path | str):
+        self.root = Path(root).absolute()
+
+    def reference(self, kind: str, label: str, fingerprint: str) -> FolderReference:
+        assert kind in KINDS, f"unknown kind {kind!r}; known: {', '.join(KINDS)}"
+        return FolderReference(kind=kind, label=_safe_label(label), fingerprint=fingerprint)
+
+    def find(self, kind: str, fingerprint: str) -> Folder | None:
+        """The folder of this fingerprint, open or complete, whatever its label; None where there is none."""
+        for path in sorted((self.root / kind).glob(f"*-{fingerprint}")):
+            return Folder(
+                path, FolderReference(kind=kind, label=path.name[: -len(fingerprint) - 1], fingerprint=fingerprint)
+            )
+        return None
+
+    def find_complete(self, kind: str, fingerprint: str) -> Folder | None:
+        folder = self.find(kind, fingerprint)
+        return folder if folder is not None and folder.complete else None
+
+    def open(self, kind: str, fingerprint: str) -> Folder:
+        """A complete folder, to read. Raises StoreError where there is none."""
+        folder = self.find_complete(kind, fingerprint)
+        if folder is None:
+            raise StoreError(f"no complete folder {kind}/*-{fingerprint} in {self.root}")
+        return folder
+
+    def folders(self, kind: str | None = None) -> Iterator[Folder]:
+        """Every folder of one kind or of all, in order of their names."""
+        for each in (kind,) if kind else KINDS:
+            for path in sorted((self.root / each).glob("*-" + "[0-9a-f]" * 16)):
+                label, _, mark = path.name.rpartition("-")
+                yield Folder(path, FolderReference(kind=each, label=label, fingerprint=mark))
+
+    @contextmanager
+    def claim(self, kind: str, label: str, fingerprint: str) -> Iterator[Folder]:
+        """Holds the folder's lock: waits for another owner, then yields it open, or complete if done meanwhile.
+
+        What an earlier owner left in an open folder is still there. Raises StoreError when the root
+        cannot be written.
+        """
+        with self.lock(f"{kind}-{fingerprint}"):
+            folder = self.find(kind, fingerprint)
+            if folder is None:
+                reference = self.reference(kind, label, fingerprint)
+                folder = Folder(self.root / kind / f"{reference.label}-{fingerprint}", reference)
+            if not folder.complete:
+                with writing(folder.path):
+                    folder.path.mkdir(parents=True, exist_ok=True)
+                    _write_state(folder)
+            yield folder
+
+    @contextmanager
+    def lock(self, name: str, *, patience_seconds: float | None = None) -> Iterator[None]:
+        """An exclusive lock that ends with the process that holds it.
+
+        Raises StoreError after `patience_seconds` of waiting (None: waits for ever).
+        """
+        path = self.root / "locks" / f"{name}.lock"
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(path, "a")  # noqa: SIM115 - the lock lives as long as the file is open
+        with file:
+            _acquire(file, path, patience_seconds)
+            yield
+
+    def discard(self, folder: Folder) -> int:
+        """Removes a folder and gives back its size in bytes. The manifest goes first: no half folder looks whole."""
+        size = folder_bytes(folder)
+        (folder.path / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(folder.path)
+        return size
+
+
+def folder_bytes(folder: Folder) -> int:
+    """Bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns the operating system's refusal to write into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = {
+            errno.ENOSPC: "the disk is full: free some space (`glam store gc` shows what may go) and run the same command again",
+            errno.EROFS: "the file system is read-only: choose another place with --store or GLAM_STORE",
+            errno.EACCES: "no permission to write there: choose another place with --store or GLAM_STORE",
+            errno.EPERM: "no permission to write there: choose another place with --store or GLAM_STORE",
+        }.get(error.errno or 0)
+        if advice is None:
+            raise
+        raise StoreError(f"cannot write {error.filename or path}: {advice}") from error
+
+
+def _acquire(file: IO[str], path: Path, patience_seconds: float | None) -> None:
+    deadline = None if patience_seconds is None else time.monotonic() + patience_seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if deadline is not None and time.monotonic() > deadline:
+                raise StoreError(f"{path} is still held by another process after {patience_seconds:g} s") from None
+            time.sleep(0.1)
+
+
+def _write_state(folder: Folder) -> None:
+    started = datetime.now(UTC).isoformat()
+    if (folder.path / STATE).exists():
+        started = folder.read_json(STATE)["started"]
+    folder.write_json(STATE, {"owner": os.getpid(), "host": socket.gethostname(), "started": started})
+
+
+def _safe_label(label: str) -> str:
+    """A label as a file name: letters, digits, dots, dashes and underscores, at most 60."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip(".-")[:60] or "unnamed"
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,151 @@
+"""Studies: named arms that differ in stated fields only, trained with the same seeds.
+
+Fair by construction: a Study whose arms differ outside `varies` cannot be made, and one that claims
+equal FLOPs per token is checked for it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, Field, model_validator
+
+from glam.config import Config, Experiment, ModelConfig, replace
+from glam.counting import count
+
+Match = Literal["flops_per_token", "as_published", "none"]
+FLOPS_TOLERANCE = 0.005
+"""Largest relative difference in FLOPs per token between matched arms, the router left aside."""
+
+
+class Study(Config):
+    """What a person runs: arms x seeds, and the claim under which they are compared."""
+
+    name: str
+    description: str = ""
+    arms: dict[str, Experiment] = Field(min_length=1)
+    """By name; the first is the one whose advantage is reported, the second its baseline."""
+    varies: tuple[str, ...] = ("model",)
+    """Dotted fields in which arms may differ; a prefix stands for all below it."""
+    match: Match = "flops_per_token"
+    seeds: tuple[int, ...] = Field(default=(0, 1), min_length=1)
+
+    @model_validator(mode="after")
+    def fair(self) -> Self:
+        for (one, first), (two, second) in combinations(self.arms.items(), 2):
+            outside = [
+                path
+                for path in differences(first, second)
+                if not any(path == allowed or path.startswith(allowed + ".") for allowed in self.varies)
+            ]
+            if outside:
+                raise ValueError(f"arms {one!r} and {two!r} differ outside varies={self.varies}: {', '.join(outside)}")
+            if self.match == "flops_per_token":
+                _check_equal_flops(one, first, two, second)
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds={self.seeds} repeats a seed; two equal runs are one")
+        return self
+
+    def experiments(self) -> Iterator[tuple[str, int, Experiment]]:
+        """(arm, seed, experiment) of every run; all arms of a seed see the same batches."""
+        for seed in self.seeds:
+            for arm, experiment in self.arms.items():
+                yield arm, seed, replace(experiment, train={"seed": seed})
+
+
+def dense_twin(sparse: ModelConfig) -> ModelConfig:
+    """The same model with each mixture of experts made one feed-forward of `top_k` times an expert's width.
+
+    Kind and activation of the experts stay, so FLOPs per token agree but for the router. Raises
+    ValueError for a model that is dense already.
+    """
+    if sparse.num_experts == 1:
+        raise ValueError("the model is dense already: num_experts=1")
+    return replace(sparse, num_experts=1, top_k=1, expert_hidden_dim=sparse.top_k * sparse.expert_hidden_dim)
+
+
+def override(study: Study, settings: Sequence[str]) -> Study:
+    """The study with `key.path=value` applied, validated again; values are read as YAML.
+
+    `model.*`, `data.*`, `train.*` and `eval.*` change every arm; `seeds` and `name` the study. Dense twins are derived
+    anew from the changed sparse arm. Raises ValueError naming the setting and what exists.
+    """
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        path, separator, text = setting.partition("=")
+        if not separator:
+            raise ValueError(f"--set {setting!r} is not of the form key.path=value")
+        _insert(changes, path.strip(), yaml.safe_load(text), setting)
+    shared = {part: changes.pop(part) for part in tuple(changes) if part in Experiment.model_fields}
+    unknown = set(changes) - {"seeds", "name"}
+    if unknown:
+        raise ValueError(
+            f"unknown field {sorted(unknown)[0]!r}; known: seeds, name, "
+            + ", ".join(f"{part}.*" for part in Experiment.model_fields)
+        )
+    return replace(study, arms=_change_arms(study.arms, shared), **changes)
+
+
+def differences(first: Config, second: Config) -> list[str]:
+    """Dotted paths of the fields in which two configs differ."""
+    return [path for path, _, _ in changed_fields(first.model_dump(mode="json"), second.model_dump(mode="json"))]
+
+
+def changed_fields(first: Mapping[str, Any], second: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """(dotted path, first value, second value) of what differs between two nested mappings."""
+    found = []
+    for key in sorted({*first, *second}):
+        one, two = first.get(key), second.get(key)
+        if isinstance(one, Mapping) and isinstance(two, Mapping):
+            found += changed_fields(one, two, f"{prefix}{key}.")
+        elif one != two:
+            found.append((prefix + key, one, two))
+    return found
+
+
+def _check_equal_flops(one: str, first: Experiment, two: str, second: Experiment) -> None:
+    flops = []
+    for experiment in (first, second):
+        counts = count(experiment.model, sequence_length=experiment.data.sequence_length)
+        flops.append(counts.forward_flops_per_token - counts.router_flops)
+    if abs(flops[0] - flops[1]) > FLOPS_TOLERANCE * max(flops):
+        raise ValueError(
+            f"match='flops_per_token', but {one!r} takes {flops[0]:,} and {two!r} {flops[1]:,} forward FLOPs per token; "
+            "make one arm the dense_twin of the other, or set match"
+        )
+
+
+def _change_arms(arms: Mapping[str, Experiment], changes: Mapping[str, Any]) -> dict[str, Experiment]:
+    changed = {name: replace(arm, **changes) for name, arm in arms.items() if arm.model.num_experts > 1}
+    twins = {dense_twin(arms[name].model): name for name in changed} if "model" in changes else {}
+    for name, arm in arms.items():
+        if name in changed:
+            continue
+        sparse = twins.get(arm.model)
+        if sparse is None:
+            changed[name] = replace(arm, **changes)
+        elif changed[sparse].model.num_experts == 1:
+            raise ValueError(f"with num_experts=1 the arms {sparse!r} and {name!r} would be the same model")
+        else:
+            others = {part: change for part, change in changes.items() if part != "model"}
+            changed[name] = replace(arm, model=dense_twin(changed[sparse].model), **others)
+    return {name: changed[name] for name in arms}
+
+
+def _insert(changes: dict[str, Any], path: str, value: Any, setting: str) -> None:
+    *parents, leaf = path.split(".")
+    part = changes
+    model: type[BaseModel] | None = Experiment
+    for depth, name in enumerate([*parents, leaf]):
+        if model is not None and not (depth == 0 and name in ("seeds", "name")) and name not in model.model_fields:
+            raise ValueError(f"--set {setting!r}: no field {name!r}; known: {', '.join(model.model_fields)}")
+        annotation = model.model_fields[name].annotation if model is not None and name in model.model_fields else None
+        model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+        if name is not leaf or depth < len(parents):
+            if model is None:
+                raise ValueError(f"--set {setting!r}: {name!r} has no fields of its own")
+            part = part.setdefault(name, {})
+    if model is not None:
+        raise ValueError(f"--set {setting!r}: {leaf!r} is a group; set one of {', '.join(model.model_fields)}")
+    part[leaf] = value
