@@ -63,6 +63,8 @@ class StepMetrics(Record):
     """Load of the busiest expert over the mean load, averaged over mixture layers."""
     dropped_fraction: float | None = None
     router_entropy: float | None = None
+    skipped_steps: int = 0
+    """Steps so far whose loss or gradients were not finite; they changed nothing."""
     elapsed_seconds: float
     """Training time so far, over all attempts, without start-up and held-out evaluation."""
     tokens_per_second: float
@@ -105,7 +107,11 @@ class ItemScore(Record):
     """Tokens (heldout) or 1; the task's value is sum(value) / sum(weight)."""
     bytes: int | None = None
     margin: float | None = None
-    """Log-likelihood of the right answer minus the best wrong one, in nats."""
+    """Log-likelihood of the right answer minus the best wrong one: nats, or nats per token where the task normalises."""
+    demonstrations: tuple[str, ...] = ()
+    """Ids of the items shown before this one, in their order; fewer than asked for where they did not fit."""
+    truncated_tokens: int = 0
+    """Tokens cut from the left of the prompt after all demonstrations had been dropped."""
 
 
 class EvalResult(Record):
@@ -119,6 +125,8 @@ class EvalResult(Record):
     bits_per_byte: float | None = None
     chance: float | None = None
     majority: float | None = None
+    mean_demonstrations: float | None = None
+    """Demonstrations that fitted before an item, on average: `num_shots` where all did."""
     seconds: float | None = None
 
 

@@ -111,7 +111,7 @@ def _check_equal_flops(one: str, first: Experiment, two: str, second: Experiment
         flops.append(counts.forward_flops_per_token - counts.router_flops)
     if abs(flops[0] - flops[1]) > FLOPS_TOLERANCE * max(flops):
         raise ValueError(
-            f"match='flops_per_token', but {one!r} takes {flops[0]:,} and {two!r} {flops[1]:,} forward FLOPs per token; "
+            f"match='flops_per_token': {one!r} takes {flops[0]:,} and {two!r} {flops[1]:,} FLOPs per token: "
             "make one arm the dense_twin of the other, or set match"
         )
 

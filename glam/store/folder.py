@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Literal, TypeVar
+from typing import IO, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -35,6 +35,7 @@ KINDS = (
     "verdicts",
     "certificates",
 )
+DEFAULT_ROOT = ".glam"
 MANIFEST = "manifest.json"
 STATE = "state.json"
 HEARTBEAT_STALE_SECONDS = 60.0
@@ -200,6 +201,11 @@ class Store:
     def __init__(self, root: Path | str):
         self.root = Path(root).absolute()
 
+    @classmethod
+    def default(cls) -> Self:
+        """The store that GLAM_STORE names, or `.glam` in the working directory."""
+        return cls(os.environ.get("GLAM_STORE") or DEFAULT_ROOT)
+
     def reference(self, kind: str, label: str, fingerprint: str) -> FolderReference:
         assert kind in KINDS, f"unknown kind {kind!r}; known: {', '.join(KINDS)}"
         return FolderReference(kind=kind, label=_safe_label(label), fingerprint=fingerprint)
@@ -282,7 +288,7 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         advice = {
-            errno.ENOSPC: "the disk is full: free some space (`glam store gc` shows what may go) and run the same command again",
+            errno.ENOSPC: "the disk is full: make room (`glam store gc` shows what may go) and run the same command again",
             errno.EROFS: "the file system is read-only: choose another place with --store or GLAM_STORE",
             errno.EACCES: "no permission to write there: choose another place with --store or GLAM_STORE",
             errno.EPERM: "no permission to write there: choose another place with --store or GLAM_STORE",

@@ -1,0 +1,60 @@
+"""`glam`: the command line. Exit codes: 0 done, 2 wrong use, 1 failure, 130 interrupted."""
+
+import sys
+
+import click
+import typer
+from pydantic import ValidationError
+
+from flows.commands import housekeeping, machine, study
+from glam import environment
+from glam.store import StoreError
+
+app = typer.Typer(
+    name="glam",
+    help="Does a sparse mixture-of-experts language model beat a dense one? From raw text to a verdict.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+study.add_to(app)
+machine.add_to(app)
+app.add_typer(housekeeping.app, name="store")
+
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main() -> None:
+    """Entry point of the `glam` command."""
+    environment.apply()
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        code = app(arguments, prog_name="glam", standalone_mode=False)
+        return code if isinstance(code, int) else DONE
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return WRONG_USE
+    except ValidationError as error:
+        return _explain("; ".join(_sentence(each) for each in error.errors()), WRONG_USE)
+    except ValueError as error:
+        return _explain(str(error), WRONG_USE)
+    except (StoreError, OSError, RuntimeError) as error:
+        return _explain(str(error) or type(error).__name__, FAILED)
+    except (KeyboardInterrupt, click.Abort):
+        return _explain("interrupted; the same command goes on where this one stopped", INTERRUPTED)
+
+
+def _explain(message: str, code: int) -> int:
+    click.echo(f"glam: {message}", err=True)
+    return code
+
+
+def _sentence(error: object) -> str:
+    assert isinstance(error, dict)
+    place = ".".join(str(part) for part in error["loc"])
+    value = f" (given: {error['input']!r})" if place and "input" in error else ""
+    return f"{place}: {error['msg']}{value}" if place else str(error["msg"])

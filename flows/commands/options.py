@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glam.store import Store
+
+Recipe = Annotated[str, typer.Argument(help="A recipe; `glam recipes` lists them.", show_default=True)]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a field of the recipe; repeatable."),
+]
+StorePath = Annotated[
+    Path | None, typer.Option("--store", help="Where results live; default GLAM_STORE or ./.glam.", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; everything else on stderr.")]
+Workers = Annotated[int | None, typer.Option(help="Data-parallel training workers.", min=1)]
+Threads = Annotated[int | None, typer.Option(help="Threads of each training worker.", min=1)]
+
+
+def open_store(path: Path | None) -> Store:
+    """The store at `path`, or the default one."""
+    return Store(path) if path is not None else Store.default()
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    json.dump(value, sys.stdout, indent=1, sort_keys=True, default=str)
+    sys.stdout.write("\n")

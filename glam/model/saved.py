@@ -1,0 +1,34 @@
+"""A model on disk: plain safetensors beside its configuration. Nothing is unpickled."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from glam.config import ModelConfig
+from glam.model.transformer import Transformer
+
+WEIGHTS = "model.safetensors"
+CONFIG = "model.json"
+
+
+def save_model(folder: Path, model: Transformer) -> None:
+    """Writes `model.safetensors` and `model.json` into an existing folder."""
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
+    (folder / CONFIG).write_text(model.config.model_dump_json(indent=1) + "\n", "utf-8")
+
+
+def load_model(folder: Path) -> Transformer:
+    """The model of a folder, ready to evaluate. Raises ValueError naming weights that do not fit the configuration."""
+    config = ModelConfig.model_validate_json((folder / CONFIG).read_bytes())
+    with torch.device("meta"):
+        model = Transformer(config)
+    weights = load_file(folder / WEIGHTS)
+    expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    wrong = sorted(
+        {name for name in {*expected, *weights} if expected.get(name) != getattr(weights.get(name), "shape", None)}
+    )
+    if wrong:
+        raise ValueError(f"{folder / WEIGHTS} does not fit {CONFIG}: {', '.join(wrong[:5])}")
+    model.load_state_dict(weights, assign=True)
+    return model.eval()

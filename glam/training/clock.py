@@ -1,0 +1,64 @@
+"""Time and energy of training proper: the windows around steps, over all attempts of a run."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from glam.energy.meter import Meter
+from glam.records import EnergyMethod, EnergyReading
+from glam.training.checkpoint import Position
+from glam.training.parallel import DataParallel
+
+
+class Clock:
+    """Adds up seconds and joules while `running()`; start-up, saving and held-out scoring are outside."""
+
+    def __init__(self, meter: Meter, group: DataParallel, start: Position):
+        self._meter = meter
+        self._group = group
+        self._elapsed_seconds = start.elapsed_seconds
+        self._joules = [start.energy_joules, start.energy_low_joules, start.energy_high_joules]
+        if start.step == 0 and meter.method != "none":
+            self._joules = [0.0, 0.0, 0.0]
+        self.last_seconds = 0.0
+
+    @property
+    def method(self) -> EnergyMethod:
+        return self._meter.method if self._joules[0] is not None else "none"
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        before, started = self._meter.read(), time.perf_counter()
+        yield
+        self.last_seconds = time.perf_counter() - started
+        self._elapsed_seconds += self.last_seconds
+        self._add(before, self._meter.read())
+
+    def position(self, step: int, skipped_steps: int) -> Position:
+        """The position after `step` steps, with the energy of all workers."""
+        joules, low, high = self._joules
+        return Position(
+            step=step,
+            elapsed_seconds=self._elapsed_seconds,
+            energy_joules=joules,
+            energy_low_joules=low,
+            energy_high_joules=high,
+            skipped_steps=skipped_steps,
+        )
+
+    def _add(self, before: EnergyReading, after: EnergyReading) -> None:
+        spans = [
+            (before.energy_joules, after.energy_joules),
+            (before.low_joules, after.low_joules),
+            (before.high_joules, after.high_joules),
+        ]
+        if any(joules is None for joules in self._joules) or any(None in span for span in spans):
+            # One unknown window makes the sum unknown; it is never counted as 0.
+            self._joules = [None, None, None]
+            return
+        used = torch.tensor([end - start for start, end in spans], dtype=torch.float64)
+        if self._meter.scope == "process":
+            used = self._group.sum(used)
+        self._joules = [total + more for total, more in zip(self._joules, used.tolist(), strict=True)]

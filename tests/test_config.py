@@ -1,0 +1,54 @@
+"""Configurations are frozen, refuse what they do not know, and check themselves."""
+
+import pytest
+from pydantic import ValidationError
+
+from glam.config import Experiment, ModelConfig, TrainConfig, replace
+from glam.recipes import smoke
+from glam.variants import VARIANTS
+
+TOY = VARIANTS["toy_4e"]
+
+
+def test_unknown_field_is_refused() -> None:
+    with pytest.raises(ValidationError, match="num_expert"):
+        replace(TOY, num_expert=2)
+
+
+def test_replace_validates_again() -> None:
+    with pytest.raises(ValidationError, match="top_k=4 exceeds num_experts=2"):
+        replace(TOY, num_experts=2, top_k=4)
+
+
+def test_replace_reaches_nested_fields_and_leaves_the_original() -> None:
+    experiment = smoke().arms["sparse"]
+    changed = replace(experiment, train={"num_steps": 3})
+    assert changed.train.num_steps == 3
+    assert experiment.train.num_steps != 3
+    assert changed.model == experiment.model
+
+
+def test_config_is_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        TOY.num_layers = 3  # type: ignore[misc]
+
+
+def test_experts_need_a_layer_to_hold_them() -> None:
+    with pytest.raises(ValidationError, match="moe_every=0"):
+        replace(TOY, moe_every=0)
+
+
+def test_expert_width_defaults_to_the_dense_width() -> None:
+    model = ModelConfig(vocab_size=8, num_layers=1, model_dim=4, num_heads=1, head_dim=4, hidden_dim=12)
+    assert model.expert_hidden_dim == 12
+
+
+def test_model_and_tokenizer_agree_on_the_vocabulary() -> None:
+    experiment = smoke().arms["sparse"]
+    with pytest.raises(ValidationError, match="vocab_size=600"):
+        Experiment(data=experiment.data, model=replace(experiment.model, vocab_size=600), train=experiment.train)
+
+
+@pytest.mark.parametrize(("every", "steps"), [(0, (10,)), (4, (4, 8, 10)), (5, (5, 10)), (99, (10,))])
+def test_held_out_loss_is_always_taken_at_the_end(every: int, steps: tuple[int, ...]) -> None:
+    assert TrainConfig(num_steps=10, global_batch_size=1, heldout_every=every).heldout_steps == steps

@@ -1,0 +1,72 @@
+"""A study that is not fair cannot be made."""
+
+import pytest
+from pydantic import ValidationError
+
+from glam.config import replace
+from glam.recipes import RECIPES, recipe, smoke
+from glam.study import Study, dense_twin, override
+
+
+def test_arms_may_differ_only_where_the_study_varies() -> None:
+    study = smoke()
+    unfair = {**study.arms, "dense": replace(study.arms["dense"], train={"learning_rate": 0.5})}
+    with pytest.raises(ValidationError, match=r"differ outside varies=\('model',\): train.learning_rate"):
+        replace(study, arms=unfair)
+
+
+def test_equal_flops_are_checked_not_believed() -> None:
+    study = smoke()
+    dense = study.arms["dense"]
+    wider = replace(dense, model=replace(dense.model, expert_hidden_dim=dense.model.expert_hidden_dim * 2))
+    with pytest.raises(ValidationError, match="FLOPs per token"):
+        replace(study, arms={**study.arms, "dense": wider})
+
+
+def test_all_arms_of_a_seed_share_everything_but_what_varies() -> None:
+    experiments = {(arm, seed): each for arm, seed, each in replace(smoke(), seeds=(3, 4)).experiments()}
+    assert set(experiments) == {("sparse", 3), ("dense", 3), ("sparse", 4), ("dense", 4)}
+    assert experiments["sparse", 3].train == experiments["dense", 3].train
+    assert experiments["sparse", 3].train.seed == 3
+
+
+def test_override_changes_every_arm_and_derives_the_twin_anew() -> None:
+    study = override(smoke(), ["model.top_k=3", "train.num_steps=7", "seeds=[5]"])
+    assert study.arms["dense"].model == dense_twin(study.arms["sparse"].model)
+    assert study.arms["sparse"].model.top_k == 3
+    assert {arm.train.num_steps for arm in study.arms.values()} == {7}
+    assert study.seeds == (5,)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("train.num_step=7", "no field 'num_step'; known: num_steps"),
+        ("nonsense=7", "no field 'nonsense'"),
+        ("train.num_steps", "not of the form key.path=value"),
+        ("train=7", "'train' is a group"),
+        ("train.num_steps.x=7", "no fields of its own"),
+        ("train.num_steps=0", "greater than or equal to 1"),
+        ("model.num_experts=1", "top_k=2 exceeds num_experts=1"),
+    ],
+)
+def test_a_bad_setting_is_an_error_that_says_what_exists(setting: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        override(smoke(), [setting])
+
+
+def test_unknown_recipe_lists_what_exists() -> None:
+    with pytest.raises(ValueError, match="unknown recipe 'quickstrt'; known: quickstart, smoke"):
+        recipe("quickstrt")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_is_a_fair_study_that_survives_json(name: str) -> None:
+    study = recipe(name)
+    assert study.name == name
+    assert Study.model_validate_json(study.model_dump_json()) == study
+
+
+def test_twin_of_a_dense_model_is_an_error() -> None:
+    with pytest.raises(ValueError, match="dense already"):
+        dense_twin(smoke().arms["dense"].model)

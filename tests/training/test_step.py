@@ -1,0 +1,70 @@
+"""The step: shares of a batch add up, faults change nothing."""
+
+import numpy as np
+import pytest
+import torch
+
+from glam.config import TrainConfig, replace
+from glam.model.transformer import Transformer
+from glam.study import dense_twin
+from glam.training.optimizer import optimizer
+from glam.training.parallel import DataParallel
+from glam.training.step import StepResult, train_step, unpack
+from glam.variants import VARIANTS
+
+TOY = VARIANTS["toy_4e"]
+CONFIG = TrainConfig(num_steps=10, global_batch_size=4, precision="float64")
+ROWS = np.random.default_rng(0).integers(0, TOY.vocab_size, (4, 17))
+
+
+def build() -> Transformer:
+    model = Transformer(TOY).double()
+    model.initialize(0)
+    return model
+
+
+def step(model: Transformer, config: TrainConfig = CONFIG, *, micro_batch_size: int | None = None) -> StepResult:
+    optimizer_ = optimizer(model, config)
+    return train_step(
+        model, optimizer_, ROWS, config, end_of_text=0, group=DataParallel(), micro_batch_size=micro_batch_size
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_micro_batches_add_up_to_the_batch(size: int) -> None:
+    whole, pieces = build(), build()
+    one, other = step(whole), step(pieces, micro_batch_size=size)
+    for field in ("loss", "grad_norm", "balance_loss", "z_loss", "load_imbalance", "router_entropy"):
+        assert getattr(one, field) == pytest.approx(getattr(other, field), rel=1e-9), field
+    for first, second in zip(whole.parameters(), pieces.parameters(), strict=True):
+        assert torch.allclose(first, second, atol=1e-9)
+
+
+def test_loss_is_cross_entropy_alone() -> None:
+    assert step(build()).loss == step(build(), replace(CONFIG, balance_weight=5.0, z_loss_weight=5.0)).loss
+
+
+def test_a_step_that_is_not_finite_changes_nothing() -> None:
+    model = build()
+    with torch.no_grad():
+        model.embedding[3, 0] = float("nan")
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    result = step(model)
+    assert not result.applied
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]) or torch.isnan(before[name]).any()
+
+
+def test_dense_models_report_no_routing() -> None:
+    model = Transformer(dense_twin(TOY)).double()
+    model.initialize(0)
+    result = step(model)
+    assert result.balance_loss is None
+    assert result.load_imbalance is None
+
+
+def test_a_segment_starts_at_each_end_of_text() -> None:
+    inputs, targets, segment = unpack(np.array([[0, 5, 6, 0, 7, 8]]), 0)
+    assert inputs.tolist() == [[0, 5, 6, 0, 7]]
+    assert targets.tolist() == [[5, 6, 0, 7, 8]]
+    assert segment.tolist() == [[1, 1, 1, 2, 2]]

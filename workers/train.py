@@ -1,0 +1,213 @@
+"""Training through Ray Train: one group of workers a run; the store, not Ray, knows the checkpoints."""
+
+import contextlib
+import os
+import platform
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import torch
+import torch.distributed as dist
+from ray.train import FailureConfig, RunConfig, ScalingConfig, get_context
+from ray.train.collective import broadcast_from_rank_zero
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+from glam import environment
+from glam.config import RunOptions
+from glam.counting import count
+from glam.data.heldout import HeldOut
+from glam.data.loader import Loader
+from glam.data.tokenizer import END_OF_TEXT_ID
+from glam.data.tokenizer import FILE as TOKENIZER_FILE
+from glam.energy.meter import open_meter
+from glam.lineage import DataStages, RunStage
+from glam.records import HeldoutPoint, RunSummary, StepMetrics
+from glam.store import Folder, Store
+from glam.training import checkpoint
+from glam.training.checkpoint import Position
+from glam.training.loop import HELDOUT, STEPS, TOTALS, Run
+from glam.training.loop import train as train_loop
+from glam.training.parallel import DataParallel
+
+RENDEZVOUS_SECONDS = 120
+MAX_FAILURES = 3
+POLL_SECONDS = 0.5
+
+OnMetrics = Callable[[Sequence[StepMetrics], Sequence[HeldoutPoint]], None]
+
+
+@dataclass(frozen=True)
+class TrainOrder:
+    """What a worker is sent: names and configurations, no data."""
+
+    store_root: str
+    run: RunStage
+    prepared: DataStages
+    options: RunOptions
+
+
+def train(run: RunStage, prepared: DataStages, store: Store, options: RunOptions, on_metrics: OnMetrics) -> Folder:
+    """The complete folder of a run, trained now if it is not there; waits if another process trains it.
+
+    `on_metrics` is called from a thread of this process with what the workers have logged since.
+    Expects a connected Ray.
+    """
+    reference = run.stage.reference
+    with store.claim(reference.kind, reference.label, reference.fingerprint) as folder:
+        if folder.complete:
+            return folder
+        order = TrainOrder(str(store.root), run, prepared, options)
+        with _following(folder, on_metrics):
+            _fit(order)
+        tokenizer = store.open("tokenizers", prepared.tokenizer.reference.fingerprint)
+        folder.write_text(TOKENIZER_FILE, (tokenizer.path / TOKENIZER_FILE).read_text("utf-8"))
+        folder.write_text("summary.json", _summary(run, folder, options).model_dump_json(indent=1) + "\n")
+        checkpoint.discard_all(folder)
+        run.stage.commit(folder, numerics=numerics(options))
+    return folder
+
+
+def train_on_worker(order: TrainOrder) -> None:
+    """Runs once per Ray worker; knows Ray and nothing about transformers."""
+    torch.set_num_threads(order.options.threads_per_worker)
+    store, run, prepared = Store(order.store_root), order.run, order.prepared
+    config = run.experiment.train
+    with _process_group(), contextlib.ExitStack() as stack:
+        group = DataParallel.of_process_group()
+        if group.is_first:
+            # A worker of a killed attempt may still be writing for a moment.
+            stack.enter_context(store.lock(f"runs-{run.stage.reference.fingerprint}.writer", patience_seconds=60))
+        batches = Loader(
+            store.open("shards", prepared.shards.reference.fingerprint).path,
+            global_batch_size=config.global_batch_size,
+            seed=config.seed,
+        )
+        heldout = HeldOut(store.open("heldout", prepared.heldout.reference.fingerprint).path)
+        folder = store.find("runs", run.stage.reference.fingerprint)
+        assert folder is not None, "the driver claims the folder before it sends workers"
+        work = Run(
+            folder=folder,
+            model=run.experiment.model,
+            config=config,
+            batches=batches,
+            heldout_rows=[window.ids for window in heldout.sample(batches.sequence_length, config.heldout_sequences)],
+            end_of_text=END_OF_TEXT_ID,
+            options=order.options,
+        )
+        for _ in train_loop(work, group, open_meter()):
+            pass
+
+
+def numerics(options: RunOptions) -> dict[str, object]:
+    """What decides the last bits of a training run besides its configuration."""
+    return {
+        "data_parallel": options.num_workers,
+        "threads_per_worker": options.threads_per_worker,
+        "micro_batch_size": options.micro_batch_size,
+        "torch": torch.__version__,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
+
+
+def _fit(order: TrainOrder) -> None:
+    options = order.options
+    DataParallelTrainer(
+        partial(train_on_worker, order),
+        scaling_config=ScalingConfig(
+            num_workers=options.num_workers, resources_per_worker={"CPU": options.threads_per_worker}
+        ),
+        run_config=RunConfig(
+            # A fresh name for each attempt: Ray refuses to go on where it knew a checkpoint that is gone.
+            name=f"{order.run.stage.reference.label}-{uuid.uuid4().hex[:8]}",
+            storage_path=os.path.join(order.store_root, "ray"),
+            failure_config=FailureConfig(max_failures=MAX_FAILURES),
+        ),
+    ).fit()
+
+
+@contextlib.contextmanager
+def _process_group() -> Iterator[None]:
+    """A gloo group whose store listens where the node is reached: on loopback when all workers are here."""
+    context = get_context()
+    rank, world_size = context.get_world_rank(), context.get_world_size()
+    if world_size == 1:
+        yield
+        return
+    alone = context.get_local_world_size() == world_size
+    timeout = timedelta(seconds=RENDEZVOUS_SECONDS)
+    if rank == 0:
+        host = environment.LOOPBACK if alone else socket.gethostbyname(socket.gethostname())
+        listener = socket.create_server((host, 0))
+        port = listener.getsockname()[1]
+        store = dist.TCPStore(
+            host, port, world_size, True, timeout, wait_for_workers=False, master_listen_fd=listener.detach()
+        )
+        broadcast_from_rank_zero((host, port))
+    else:
+        # The rest receives what rank 0 sends; its own argument is ignored.
+        host, port = broadcast_from_rank_zero(("", 0))
+        store = dist.TCPStore(host, port, world_size, False, timeout)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=world_size, timeout=timeout)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def _following(folder: Folder, on_metrics: OnMetrics) -> Iterator[None]:
+    """Hands over new records of an open run as they appear, and the rest at the end."""
+    stop = threading.Event()
+
+    def follow() -> None:
+        step = heldout_step = 0
+        last_round = False
+        while not last_round:
+            last_round = stop.wait(POLL_SECONDS)
+            steps = [each for each in folder.read(STEPS, StepMetrics) if each.step > step]
+            points = [each for each in folder.read(HELDOUT, HeldoutPoint) if each.step > heldout_step]
+            if steps or points:
+                on_metrics(steps, points)
+            step = steps[-1].step if steps else step
+            heldout_step = points[-1].step if points else heldout_step
+
+    thread = threading.Thread(target=follow, name=f"follow {folder.reference}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _summary(run: RunStage, folder: Folder, options: RunOptions) -> RunSummary:
+    experiment = run.experiment
+    counts = count(experiment.model, sequence_length=experiment.data.sequence_length)
+    totals = Position.model_validate_json((folder.path / TOTALS).read_bytes())
+    steps, points = folder.read(STEPS, StepMetrics), folder.read(HELDOUT, HeldoutPoint)
+    return RunSummary(
+        arm=run.arm,
+        seed=run.seed,
+        run_fingerprint=folder.reference.fingerprint,
+        total_params=counts.total_params,
+        active_params=counts.active_params,
+        flops_per_token=counts.training_flops_per_token,
+        tokens=steps[-1].tokens,
+        train_loss=steps[-1].loss,
+        heldout_loss=points[-1].loss,
+        elapsed_seconds=totals.elapsed_seconds,
+        tokens_per_second=steps[-1].tokens / totals.elapsed_seconds,
+        energy_joules=totals.energy_joules,
+        energy_low_joules=totals.energy_low_joules,
+        energy_high_joules=totals.energy_high_joules,
+        energy_method=steps[-1].energy_method,
+        num_workers=options.num_workers,
+        threads_per_worker=options.threads_per_worker,
+    )
