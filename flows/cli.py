@@ -2,7 +2,6 @@
 
 import sys
 
-import click
 import typer
 from pydantic import ValidationError
 
@@ -35,21 +34,21 @@ def _run(arguments: list[str]) -> int:
     try:
         code = app(arguments, prog_name="glam", standalone_mode=False)
         return code if isinstance(code, int) else DONE
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return WRONG_USE
+    except typer.TyperException as error:
+        return _explain(error.format_message(), WRONG_USE)
     except ValidationError as error:
         return _explain("; ".join(_sentence(each) for each in error.errors()), WRONG_USE)
     except ValueError as error:
         return _explain(str(error), WRONG_USE)
     except (StoreError, OSError, RuntimeError) as error:
         return _explain(str(error) or type(error).__name__, FAILED)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return _explain("interrupted; the same command goes on where this one stopped", INTERRUPTED)
 
 
 def _explain(message: str, code: int) -> int:
-    click.echo(f"glam: {message}", err=True)
+    if message:
+        typer.echo(f"glam: {message}", err=True)
     return code
 
 

@@ -45,6 +45,7 @@ class Stage:
 class DataStages:
     """The folders of one DataConfig, in the order in which they are made."""
 
+    config: DataConfig
     extracted: Stage
     """corpora: documents that passed the rules, one file a shard, with the counted drops."""
     classifier: Stage
@@ -67,6 +68,7 @@ class RunStage:
     arm: str
     seed: int
     experiment: Experiment
+    prepared: DataStages
     stage: Stage
 
 
@@ -119,7 +121,7 @@ def data_stages(config: DataConfig) -> DataStages:
     tokenizer = _stage("tokenizers", label, {"tokenizer": config.tokenizer}, (selected,), data)
     heldout = _stage("heldout", label, {}, (selected, tokenizer), data)
     shards = _stage("shards", label, {"sequence_length": config.sequence_length}, (selected, tokenizer), data)
-    return DataStages(extracted, classifier, selected, tokenizer, heldout, shards)
+    return DataStages(config, extracted, classifier, selected, tokenizer, heldout, shards)
 
 
 def run_stage(arm: str, seed: int, experiment: Experiment, prepared: DataStages) -> RunStage:
@@ -131,10 +133,10 @@ def run_stage(arm: str, seed: int, experiment: Experiment, prepared: DataStages)
         (prepared.shards, prepared.heldout, prepared.tokenizer),
         training,
     )
-    return RunStage(arm, seed, experiment, stage)
+    return RunStage(arm, seed, experiment, prepared, stage)
 
 
-def score_stages(run: RunStage, prepared: DataStages) -> Iterator[ScoreStage]:
+def score_stages(run: RunStage) -> Iterator[ScoreStage]:
     """One stage for every task and number of shots in the run's EvalConfig."""
     judged = run.experiment.eval
     for task in judged.tasks:
@@ -143,7 +145,7 @@ def score_stages(run: RunStage, prepared: DataStages) -> Iterator[ScoreStage]:
                 "scores",
                 f"{run.stage.reference.label}-{task}-{num_shots}shot",
                 {"task": task, "num_shots": num_shots, "max_examples": judged.max_examples, "seed": judged.seed},
-                (run.stage, prepared.heldout, prepared.tokenizer),
+                (run.stage, run.prepared.heldout, run.prepared.tokenizer),
                 evaluation,
             )
             yield ScoreStage(run, task, num_shots, stage)
@@ -158,7 +160,7 @@ def study_stages(study: Study) -> StudyStages:
             prepared[experiment.data] = data_stages(experiment.data)
         run = run_stage(arm, seed, experiment, prepared[experiment.data])
         runs.append(run)
-        scores += score_stages(run, prepared[experiment.data])
+        scores += score_stages(run)
     verdict = _stage(
         "verdicts",
         study.name,

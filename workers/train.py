@@ -25,7 +25,7 @@ from glam.data.loader import Loader
 from glam.data.tokenizer import END_OF_TEXT_ID
 from glam.data.tokenizer import FILE as TOKENIZER_FILE
 from glam.energy.meter import open_meter
-from glam.lineage import DataStages, RunStage
+from glam.lineage import RunStage
 from glam.records import HeldoutPoint, RunSummary, StepMetrics
 from glam.store import Folder, Store
 from glam.training import checkpoint
@@ -35,7 +35,7 @@ from glam.training.loop import train as train_loop
 from glam.training.parallel import DataParallel
 
 RENDEZVOUS_SECONDS = 120
-MAX_FAILURES = 3
+MAX_FAILURES = 2
 POLL_SECONDS = 0.5
 
 OnMetrics = Callable[[Sequence[StepMetrics], Sequence[HeldoutPoint]], None]
@@ -47,11 +47,10 @@ class TrainOrder:
 
     store_root: str
     run: RunStage
-    prepared: DataStages
     options: RunOptions
 
 
-def train(run: RunStage, prepared: DataStages, store: Store, options: RunOptions, on_metrics: OnMetrics) -> Folder:
+def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetrics) -> Folder:
     """The complete folder of a run, trained now if it is not there; waits if another process trains it.
 
     `on_metrics` is called from a thread of this process with what the workers have logged since.
@@ -61,10 +60,10 @@ def train(run: RunStage, prepared: DataStages, store: Store, options: RunOptions
     with store.claim(reference.kind, reference.label, reference.fingerprint) as folder:
         if folder.complete:
             return folder
-        order = TrainOrder(str(store.root), run, prepared, options)
+        order = TrainOrder(str(store.root), run, options)
         with _following(folder, on_metrics):
             _fit(order)
-        tokenizer = store.open("tokenizers", prepared.tokenizer.reference.fingerprint)
+        tokenizer = store.open("tokenizers", run.prepared.tokenizer.reference.fingerprint)
         folder.write_text(TOKENIZER_FILE, (tokenizer.path / TOKENIZER_FILE).read_text("utf-8"))
         folder.write_text("summary.json", _summary(run, folder, options).model_dump_json(indent=1) + "\n")
         checkpoint.discard_all(folder)
@@ -75,7 +74,7 @@ def train(run: RunStage, prepared: DataStages, store: Store, options: RunOptions
 def train_on_worker(order: TrainOrder) -> None:
     """Runs once per Ray worker; knows Ray and nothing about transformers."""
     torch.set_num_threads(order.options.threads_per_worker)
-    store, run, prepared = Store(order.store_root), order.run, order.prepared
+    store, run = Store(order.store_root), order.run
     config = run.experiment.train
     with _process_group(), contextlib.ExitStack() as stack:
         group = DataParallel.of_process_group()
@@ -83,11 +82,11 @@ def train_on_worker(order: TrainOrder) -> None:
             # A worker of a killed attempt may still be writing for a moment.
             stack.enter_context(store.lock(f"runs-{run.stage.reference.fingerprint}.writer", patience_seconds=60))
         batches = Loader(
-            store.open("shards", prepared.shards.reference.fingerprint).path,
+            store.open("shards", run.prepared.shards.reference.fingerprint).path,
             global_batch_size=config.global_batch_size,
             seed=config.seed,
         )
-        heldout = HeldOut(store.open("heldout", prepared.heldout.reference.fingerprint).path)
+        heldout = HeldOut(store.open("heldout", run.prepared.heldout.reference.fingerprint).path)
         folder = store.find("runs", run.stage.reference.fingerprint)
         assert folder is not None, "the driver claims the folder before it sends workers"
         work = Run(

@@ -1,5 +1,9 @@
 """From a checkpoint to scores."""
 
+from glam.evaluation.tasks import TASKS
+
 REVISION = 1
 """Raised when a change alters a score."""
 LIBRARIES = ("numpy", "tokenizers", "torch")
+
+__all__ = ["LIBRARIES", "REVISION", "TASKS"]

@@ -59,6 +59,6 @@ class Clock:
             self._joules = [None, None, None]
             return
         used = torch.tensor([end - start for start, end in spans], dtype=torch.float64)
-        if self._meter.scope == "process":
+        if self._meter.per_process:
             used = self._group.sum(used)
         self._joules = [total + more for total, more in zip(self._joules, used.tolist(), strict=True)]

@@ -1,0 +1,82 @@
+"""The whole road: raw text to a verdict on the arms of a study."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Literal
+
+from prefect import flow
+
+from flows.compare import compare
+from flows.context import Context
+from flows.evaluate import evaluate
+from flows.prepare import prepare
+from flows.register import register
+from flows.train import train
+from glam.config import RunOptions
+from glam.lineage import StudyStages, study_stages
+from glam.recipes import RECIPES
+from glam.recipes import recipe as find_recipe
+from glam.store import Store
+from glam.study import Study, override
+from workers.cluster import cluster
+from workers.tracking import Tracker
+
+Recipe = StrEnum("Recipe", {name: name for name in RECIPES})
+Until = Literal["prepare", "train", "evaluate", "compare"]
+
+
+@flow(name="experiment", flow_run_name="{recipe}", persist_result=False)
+def run_experiment(
+    recipe: str = "quickstart",
+    settings: list[str] | None = None,
+    workers: int = 1,
+    threads: int = 2,
+    until: Until = "compare",
+) -> None:
+    """Raw text to a verdict. What is complete in the store is not made again.
+
+    Args:
+        recipe: Which study to run; `glam recipes` describes them.
+        settings: Overrides of recipe fields, one `key.path=value` each, e.g. `train.num_steps=100`.
+        workers: Data-parallel training workers.
+        threads: Threads of each training worker.
+        until: The last stage to run.
+    """
+    study = override(find_recipe(recipe), settings or [])
+    stages = study_stages(study)
+    options = RunOptions(num_workers=workers, threads_per_worker=threads)
+    with cluster(cpus_needed=workers * threads), tracked(study, stages, options) as context:
+        for data in stages.data:
+            prepare(data, context)
+        if until == "prepare":
+            return
+        for run in stages.runs:
+            train(run, context)
+        register(f"glam-{study.name}", stages.runs, context)
+        if until == "train":
+            return
+        evaluate(stages.scores, context)
+        if until == "evaluate":
+            return
+        compare(study, stages, context)
+
+
+@contextmanager
+def tracked(study: Study, stages: StudyStages, options: RunOptions) -> Iterator[Context]:
+    """The experiment as one MLflow run that ends as the block ends."""
+    store = Store.default()
+    tracker = Tracker.open(store.root, study.name)
+    parent = tracker.start_run(
+        study.name,
+        fingerprint=stages.verdict.reference.fingerprint,
+        params=study.model_dump(mode="json", exclude={"arms"}),
+        tags={"store": str(store.root), "pid": str(os.getpid())},
+    )
+    try:
+        yield Context(store=store, options=options, tracker=tracker, parent=parent)
+    except BaseException as error:
+        parent.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise
+    parent.finish()

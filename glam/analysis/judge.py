@@ -1,0 +1,124 @@
+"""From the evidence of every run to a verdict: arms paired seed by seed, item by item."""
+
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+from glam.analysis.comparison import HELDOUT_TASK, compare_axes, compare_loss, compare_task, mean, total
+from glam.analysis.evidence import RunEvidence
+from glam.analysis.sentences import caveats, conclusion, findings
+from glam.analysis.verdict import ArmSummary, Contrast, RunRecord, Verdict
+from glam.records import EnergyMethod
+from glam.study import Study, changed_fields
+
+METHODS_BEST_FIRST: tuple[EnergyMethod, ...] = get_args(EnergyMethod)
+
+Evidence = Mapping[tuple[str, int], RunEvidence]
+"""By (arm, seed)."""
+
+
+def judge(
+    study: Study,
+    evidence: Evidence,
+    *,
+    data: Mapping[str, object] | None = None,
+    allow_different_numerics: bool = False,
+) -> Verdict:
+    """The verdict of a study whose runs are all there; `data` is the selected corpus' report.
+
+    Raises ValueError for a missing run, and where the runs of two arms differ in their numerics (layout,
+    threads, versions) unless that is allowed.
+    """
+    missing = [f"{arm} seed {seed}" for arm, seed, _ in study.experiments() if (arm, seed) not in evidence]
+    if missing:
+        raise ValueError(f"study {study.name!r} has no evidence for: {', '.join(missing)}; train and evaluate it first")
+    names = list(study.arms)
+    pairs = [(arm, names[1]) for arm in names if arm != names[1]] if len(names) > 1 else []
+    numerics = [line for first, second in pairs for line in different_numerics(study, evidence, first, second)]
+    if numerics and not allow_different_numerics:
+        raise ValueError(
+            f"the arms of {study.name!r} were not computed alike: {'; '.join(numerics)}. "
+            "Run them with the same layout, threads and versions, or allow different numerics"
+        )
+    arms = [_arm(arm, [evidence[arm, seed] for seed in study.seeds]) for arm in names]
+    contrasts = [_contrast(study, evidence, first, second) for first, second in pairs]
+    return Verdict(
+        study=study.name,
+        description=study.description,
+        match=study.match,
+        varies=study.varies,
+        seeds=study.seeds,
+        arms=tuple(arms),
+        runs=tuple(
+            RunRecord(
+                # The folder may have been made by another study, under another arm's name.
+                summary=evidence[arm, seed].summary.model_copy(update={"arm": arm}),
+                heldout=evidence[arm, seed].heldout,
+            )
+            for arm, seed, _ in study.experiments()
+        ),
+        contrasts=tuple(contrasts),
+        numerics_differences=tuple(numerics),
+        data=None if data is None else dict(data),
+        sentence=" ".join(each.sentence for each in contrasts) or f"One arm, {names[0]}: nothing to compare it with.",
+        caveats=tuple(caveats(arms, contrasts, numerics)),
+    )
+
+
+def different_numerics(study: Study, evidence: Evidence, first: str, second: str) -> list[str]:
+    """`arms, seed: field: values` of all that differs in how two arms were computed."""
+    found = []
+    for seed in study.seeds:
+        changed = changed_fields(evidence[first, seed].numerics, evidence[second, seed].numerics)
+        found += [f"{first} and {second}, seed {seed}: {path} {one!r} and {two!r}" for path, one, two in changed]
+    return found
+
+
+def _contrast(study: Study, evidence: Evidence, first: str, second: str) -> Contrast:
+    one, two = ({seed: evidence[arm, seed] for seed in study.seeds} for arm in (first, second))
+    equal_tokens = all(one[seed].summary.tokens == two[seed].summary.tokens for seed in study.seeds)
+    axes = compare_axes(one, two, study.arms[first].train, study.arms[second].train)
+    tasks = [compare_task(one, two, key) for key in one[study.seeds[0]].scores if key != HELDOUT_TASK]
+    loss = compare_loss(one, two, same_data=study.arms[first].data == study.arms[second].data)
+    return Contrast(
+        first=first,
+        second=second,
+        changed=tuple(
+            f"{path}: {ours!r}, {theirs!r}"
+            for path, ours, theirs in changed_fields(
+                study.arms[first].model_dump(mode="json"), study.arms[second].model_dump(mode="json")
+            )
+        ),
+        equal_tokens=equal_tokens,
+        loss=loss,
+        axes=tuple(axes),
+        tasks=tuple(tasks),
+        sentence=conclusion(first, second, loss, num_seeds=len(study.seeds), equal_tokens=equal_tokens),
+        findings=tuple(findings(first, second, axes, tasks)),
+    )
+
+
+def _arm(arm: str, runs: Sequence[RunEvidence]) -> ArmSummary:
+    summaries = [run.summary for run in runs]
+    last = [run.steps[-1] for run in runs if run.steps]
+    energy = total([each.energy_joules for each in summaries])
+    tokens = sum(each.tokens for each in summaries)
+    weakest = max(METHODS_BEST_FIRST.index(each.energy_method) for each in summaries)
+    return ArmSummary(
+        arm=arm,
+        num_runs=len(runs),
+        total_params=summaries[0].total_params,
+        active_params=summaries[0].active_params,
+        flops_per_token=summaries[0].flops_per_token,
+        tokens_per_run=tokens / len(runs),
+        train_loss=sum(each.train_loss for each in summaries) / len(runs),
+        heldout_loss=mean([each.heldout_loss for each in summaries]),
+        elapsed_seconds=sum(each.elapsed_seconds for each in summaries),
+        tokens_per_second=tokens / sum(each.elapsed_seconds for each in summaries),
+        energy_joules=energy,
+        energy_low_joules=total([each.energy_low_joules for each in summaries]),
+        energy_high_joules=total([each.energy_high_joules for each in summaries]),
+        energy_method=METHODS_BEST_FIRST[weakest],
+        joules_per_token=None if energy is None else energy / tokens,
+        load_imbalance=mean([each.load_imbalance for each in last]),
+        dropped_fraction=mean([each.dropped_fraction for each in last]),
+    )

@@ -1,0 +1,104 @@
+"""A verdict's numbers as plain English: what they show, and what they do not."""
+
+from collections.abc import Iterable, Sequence
+
+from glam.analysis.verdict import ArmSummary, AxisComparison, Contrast, Estimate, TaskComparison
+
+COST_WORDS = {"tokens": "tokens", "flops": "training FLOPs", "seconds": "seconds", "joules": "joules"}
+
+
+def conclusion(first: str, second: str, loss: TaskComparison, *, num_seeds: int, equal_tokens: bool) -> str:
+    """One sentence on held-out loss, with its interval and what it speaks of."""
+    where = "at equal tokens on this held-out text" if equal_tokens else "at the end of training (tokens differ)"
+    difference = loss.difference
+    if difference.value is None:
+        return f"Unknown: {first} and {second} cannot be compared on held-out loss ({difference.reason})."
+    if loss.winner == "undecided":
+        doubt = "includes zero" if difference.low is not None else f"is unknown ({difference.reason})"
+        head = f"Undecided: {first} minus {second} is {interval(difference)} {where}, and the interval {doubt}"
+    else:
+        better, worse, sign = (first, second, -1) if loss.winner == "first" else (second, first, 1)
+        head = f"{better} is better than {worse} by {interval(difference, sign=sign)} {where}"
+    return f"{head}; {_speaks_of(difference, num_seeds)}."
+
+
+def interval(estimate: Estimate, *, sign: int = 1, unit: str = " nats per token") -> str:
+    """`0.0450 nats per token [0.0300, 0.0600]`; the ends are left out where unknown."""
+    if estimate.value is None:
+        return "unknown"
+    text = f"{sign * estimate.value:.4f}{unit}"
+    if estimate.low is None or estimate.high is None:
+        return text
+    low, high = sorted((sign * estimate.low, sign * estimate.high))
+    return f"{text} [{low:.4f}, {high:.4f}]"
+
+
+def points(estimate: Estimate) -> str:
+    """A difference of fractions in percentage points, with its interval."""
+    if estimate.value is None:
+        return interval(estimate)
+    text = f"{100 * estimate.value:+.1f}"
+    if estimate.low is None or estimate.high is None:
+        return text
+    return f"{text} [{100 * estimate.low:+.1f}, {100 * estimate.high:+.1f}]"
+
+
+def winner_name(contrast: Contrast, task: TaskComparison) -> str:
+    """The better arm's name, or `undecided`."""
+    return {"first": contrast.first, "second": contrast.second, "undecided": "undecided"}[task.winner]
+
+
+def findings(first: str, second: str, axes: Iterable[AxisComparison], tasks: Sequence[TaskComparison]) -> list[str]:
+    """Costs at equal loss, and what the tasks say."""
+    found = []
+    known = [axis for axis in axes if axis.cost_ratio is not None]
+    if known:
+        costs = ", ".join(f"{axis.cost_ratio:.2f} times the {COST_WORDS[axis.axis]}" for axis in known)
+        notes = dict.fromkeys(note for axis in known for note in axis.notes)
+        doubt = f" With care: {'; '.join(notes)}." if notes else ""
+        found.append(f"To the same held-out loss {first} takes {costs} of {second}.{doubt}")
+    if tasks:
+        wins = [sum(task.winner == side for task in tasks) for side in ("first", "second")]
+        found.append(
+            f"Of {len(tasks)} task settings {first} is better in {wins[0]}, {second} in {wins[1]}, "
+            f"and {len(tasks) - sum(wins)} are undecided."
+        )
+    return found
+
+
+def caveats(arms: Sequence[ArmSummary], contrasts: Sequence[Contrast], numerics: Sequence[str]) -> list[str]:
+    """What a reader must know before quoting a number."""
+    found = []
+    for contrast in contrasts:
+        signs = {value > 0 for value in contrast.loss.difference.per_seed.values()}
+        if len(signs) > 1:
+            found.append(f"{contrast.first} against {contrast.second}: the seeds disagree about which is better.")
+        if len(contrast.tasks) > 1:
+            found.append(
+                f"{contrast.first} against {contrast.second}: of {len(contrast.tasks)} intervals at 95 % about "
+                f"{0.05 * len(contrast.tasks):.1f} exclude zero by chance alone."
+            )
+        short = [
+            task
+            for task in contrast.tasks
+            if task.mean_demonstrations is not None and task.mean_demonstrations < task.num_shots
+        ]
+        if short:
+            worst = ", ".join(f"{task.task} {task.num_shots}-shot: {task.mean_demonstrations:.1f}" for task in short)
+            found.append(f"Not all demonstrations fitted the sequence length; shown on average: {worst}.")
+        for axis in contrast.axes:
+            found += [f"{COST_WORDS[axis.axis].capitalize()}: {note}." for note in axis.notes]
+    if any(arm.energy_method == "power_model" for arm in arms):
+        found.append("Energy is CPU time times assumed watts a core, not a measurement; its range is stated.")
+    if any(arm.energy_joules is None for arm in arms):
+        found.append("Energy is unknown for at least one run.")
+    if numerics:
+        found.append(f"The arms' numerics differ, which was allowed: {'; '.join(numerics)}.")
+    return list(dict.fromkeys(found))
+
+
+def _speaks_of(difference: Estimate, num_seeds: int) -> str:
+    if difference.scope == "training":
+        return f"{num_seeds} seeds an arm, so this speaks of training under this recipe"
+    runs = "this one run" if num_seeds == 1 else f"these {num_seeds} runs"
+    return f"this speaks of {runs} an arm, not of training"

@@ -1,0 +1,156 @@
+"""How sure a difference between two arms is: paired, over clusters of items and over seeds.
+
+Both arms are judged on the same items, so what is resampled is the pair. Items of one cluster (package, site)
+resemble each other, so clusters are resampled, not items. Seeds speak of training only when there are three.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from glam.records import ItemScore
+
+CONFIDENCE = 0.95
+NUM_RESAMPLES = 4000
+RNG_SEED = 20211213
+"""Fixed, so that the same scores give the same interval."""
+MIN_SEEDS_FOR_TRAINING = 3
+MAX_CHUNK_ELEMENTS = 4_000_000
+
+Scope = Literal["these runs", "training"]
+
+
+class UnpairedError(ValueError):
+    """The arms were not judged on the same items; the message says how they differ."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A difference, first arm minus second, with its 95 % interval; None where it cannot be known."""
+
+    value: float
+    low: float | None
+    high: float | None
+    scope: Scope
+    """`these runs`: other text of this kind, the same trained models. `training`: other seeds as well."""
+    per_seed: dict[int, float]
+    num_clusters: int
+    num_items: int
+
+
+@dataclass(frozen=True)
+class ClusterSums:
+    """Sums over the items of each cluster: S seeds, C clusters; arm 0 is the first."""
+
+    seeds: tuple[int, ...]
+    value_ASC: np.ndarray
+    weight_ASC: np.ndarray
+    num_items: int
+
+    def differences_S(self, count_C: np.ndarray | None = None) -> np.ndarray:
+        """Difference of the arms' values for each seed; `count_C` [..., C] says how often each cluster counts."""
+        counts = np.ones(self.value_ASC.shape[-1]) if count_C is None else count_C
+        ratio_AS = [counts @ value.T / (counts @ weight.T) for value, weight in self._arms()]
+        return ratio_AS[0] - ratio_AS[1]
+
+    def _arms(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return zip(self.value_ASC, self.weight_ASC, strict=True)
+
+
+def paired_interval(
+    first: Mapping[int, Sequence[ItemScore]],
+    second: Mapping[int, Sequence[ItemScore]],
+    *,
+    num_resamples: int = NUM_RESAMPLES,
+) -> Interval:
+    """Difference of a task's value, sum(value) / sum(weight), averaged over seeds: first arm minus second.
+
+    Item scores by seed. The interval is the estimate plus and minus a t quantile times a standard error: for
+    `these runs` the bootstrap's over clusters, for `training` with the spread between seeds added. A percentile
+    interval of three seeds would cover 75 % and claim 95. Degrees of freedom are those of the smaller sample.
+    One cluster gives no interval. Raises UnpairedError where seeds, items, clusters or weights differ.
+    """
+    sums = cluster_sums(first, second)
+    per_seed_S = sums.differences_S()
+    value = float(per_seed_S.mean())
+    num_seeds, num_clusters = len(sums.seeds), sums.value_ASC.shape[-1]
+    scope: Scope = "training" if num_seeds >= MIN_SEEDS_FOR_TRAINING else "these runs"
+    half = None
+    if num_clusters > 1:
+        variance = _cluster_variance(sums, num_resamples)
+        freedom = effective_clusters(sums) - 1
+        if scope == "training":
+            variance += float(per_seed_S.var(ddof=1)) / num_seeds
+            freedom = min(freedom, num_seeds - 1)
+        half = float(stats.t.ppf((1 + CONFIDENCE) / 2, max(1.0, freedom)) * np.sqrt(variance))
+    return Interval(
+        value=value,
+        low=None if half is None else value - half,
+        high=None if half is None else value + half,
+        scope=scope,
+        per_seed={seed: float(each) for seed, each in zip(sums.seeds, per_seed_S, strict=True)},
+        num_clusters=num_clusters,
+        num_items=sums.num_items,
+    )
+
+
+def effective_clusters(sums: ClusterSums) -> float:
+    """Clusters of equal weight that would average as well: (sum w)^2 / sum w^2. One giant counts as one."""
+    weight_C = sums.weight_ASC.sum(axis=(0, 1))
+    return float(weight_C.sum() ** 2 / (weight_C**2).sum())
+
+
+def cluster_sums(first: Mapping[int, Sequence[ItemScore]], second: Mapping[int, Sequence[ItemScore]]) -> ClusterSums:
+    """Pairs the items of two arms and sums them by cluster, in an order that their own order does not change."""
+    if set(first) != set(second):
+        raise UnpairedError(f"seeds {sorted(first)} of one arm are not the seeds {sorted(second)} of the other")
+    seeds = tuple(sorted(first))
+    by_id = [[{item.item_id: item for item in arm[seed]} for seed in seeds] for arm in (first, second)]
+    reference = by_id[0][0]
+    for arm in by_id:
+        for seed, items in zip(seeds, arm, strict=True):
+            _check_same_items(reference, items, seed)
+    if not reference:
+        raise UnpairedError("there are no items to compare")
+    order = sorted(reference)
+    names = sorted({reference[each].cluster for each in order})
+    place = {name: index for index, name in enumerate(names)}
+    cluster_I = np.array([place[reference[each].cluster] for each in order])
+    sums = np.zeros((2, 2, len(seeds), len(names)))
+    for arm, per_seed in enumerate(by_id):
+        for row, items in enumerate(per_seed):
+            np.add.at(sums[0, arm, row], cluster_I, [items[each].value for each in order])
+            np.add.at(sums[1, arm, row], cluster_I, [items[each].weight for each in order])
+    return ClusterSums(seeds, sums[0], sums[1], len(order))
+
+
+def _cluster_variance(sums: ClusterSums, num_resamples: int) -> float:
+    """Variance of the mean difference under resampling of clusters, with the n / (n - 1) that a bootstrap lacks."""
+    num_clusters = sums.value_ASC.shape[-1]
+    rng = np.random.default_rng(RNG_SEED)
+    chunk = max(1, MAX_CHUNK_ELEMENTS // num_clusters)
+    estimates = []
+    for start in range(0, num_resamples, chunk):
+        size = min(chunk, num_resamples - start)
+        count_RC = rng.multinomial(num_clusters, np.full(num_clusters, 1 / num_clusters), size=size)
+        estimates.append(sums.differences_S(count_RC.astype(float)).mean(axis=-1))
+    return float(np.concatenate(estimates).var()) * num_clusters / (num_clusters - 1)
+
+
+def _check_same_items(reference: Mapping[str, ItemScore], items: Mapping[str, ItemScore], seed: int) -> None:
+    if set(reference) != set(items):
+        common = len(set(reference) & set(items))
+        raise UnpairedError(
+            f"the arms were judged on different items: {len(reference)} and {len(items)} (seed {seed}), "
+            f"{common} in common"
+        )
+    for name, one in reference.items():
+        two = items[name]
+        if one.cluster != two.cluster or one.weight != two.weight:
+            raise UnpairedError(
+                f"item {name!r} (seed {seed}) has cluster {one.cluster!r} and {one.weight:g} tokens in one arm, "
+                f"{two.cluster!r} and {two.weight:g} in the other: other units or another tokenizer"
+            )

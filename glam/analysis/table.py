@@ -1,0 +1,86 @@
+"""A verdict in the terminal."""
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from glam.analysis.formats import energy, number, percent, quantity, ratio, signed
+from glam.analysis.sentences import interval, points, winner_name
+from glam.analysis.verdict import Contrast, Verdict
+
+
+def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
+    """Prints the tables and the sentence."""
+    (console or Console()).print(verdict_tables(verdict))
+
+
+def verdict_tables(verdict: Verdict) -> Group:
+    """Arms, then each contrast's costs and tasks, then the conclusion and what to know about it."""
+    parts: list[Table | Text] = [arm_table(verdict)]
+    for contrast in verdict.contrasts:
+        parts += [cost_table(contrast), task_table(contrast)]
+        parts += [Text(f"  {finding}") for finding in contrast.findings]
+    parts.append(Text(f"\n{verdict.sentence}", style="bold"))
+    parts += [Text(f"  note: {caveat}", style="dim") for caveat in verdict.caveats]
+    return Group(*parts)
+
+
+def arm_table(verdict: Verdict) -> Table:
+    """One column an arm."""
+    table = _table(f"{verdict.study}: {len(verdict.seeds)} seed(s) an arm, matched by {verdict.match}", "")
+    for arm in verdict.arms:
+        table.add_column(arm.arm, justify="right")
+    rows = {
+        "parameters": [quantity(arm.total_params) for arm in verdict.arms],
+        "active per token": [quantity(arm.active_params) for arm in verdict.arms],
+        "training FLOPs per token": [quantity(arm.flops_per_token) for arm in verdict.arms],
+        "tokens a run": [quantity(arm.tokens_per_run) for arm in verdict.arms],
+        "training loss": [number(arm.train_loss) for arm in verdict.arms],
+        "held-out loss": [number(arm.heldout_loss) for arm in verdict.arms],
+        "seconds, all runs": [quantity(arm.elapsed_seconds, "s") for arm in verdict.arms],
+        "tokens per second": [quantity(arm.tokens_per_second) for arm in verdict.arms],
+        "energy, all runs": [
+            energy(arm.energy_joules, arm.energy_low_joules, arm.energy_high_joules, arm.energy_method)
+            for arm in verdict.arms
+        ],
+        "per token": [quantity(arm.joules_per_token, "J") for arm in verdict.arms],
+    }
+    for name, values in rows.items():
+        table.add_row(name, *values)
+    return table
+
+
+def cost_table(contrast: Contrast) -> Table:
+    """Loss difference at equal cost and cost ratio at equal loss."""
+    table = _table(f"{contrast.first} against {contrast.second}: held-out curves", "axis")
+    table.add_column("loss difference at equal cost", justify="right")
+    table.add_column("cost ratio at equal loss", justify="right")
+    for axis in contrast.axes:
+        table.add_row(axis.axis, signed(axis.loss_difference), ratio(axis.cost_ratio))
+    return table
+
+
+def task_table(contrast: Contrast) -> Table:
+    """Every task setting, held-out loss first."""
+    table = _table(f"{contrast.first} minus {contrast.second}, 95 % intervals", "task")
+    for name in ("shots", contrast.first, contrast.second, "difference", "chance", "majority", "better"):
+        table.add_column(name, justify="left" if name == "better" else "right")
+    for task in (contrast.loss, *contrast.tasks):
+        shown = percent if task.higher_is_better else number
+        table.add_row(
+            task.task,
+            str(task.num_shots),
+            shown(task.first),
+            shown(task.second),
+            points(task.difference) if task.higher_is_better else interval(task.difference, unit=""),
+            percent(task.chance) if task.chance is not None else "-",
+            percent(task.majority) if task.majority is not None else "-",
+            winner_name(contrast, task),
+        )
+    return table
+
+
+def _table(title: str, first_column: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="", box=None, pad_edge=False)
+    table.add_column(first_column)
+    return table

@@ -1,0 +1,146 @@
+"""The verdict: every number that the report, the terminal and the dashboard show, as a typed field.
+
+Differences are first arm minus second. Unknown is None, with a reason beside it.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from glam.analysis.curves import Axis
+from glam.analysis.statistics import Scope
+from glam.records import EnergyMethod, HeldoutPoint, Record, RunSummary
+
+Winner = Literal["first", "second", "undecided"]
+
+
+class Estimate(Record):
+    """A difference with its 95 % interval."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    scope: Scope = "these runs"
+    per_seed: dict[int, float] = Field(default_factory=dict)
+    num_clusters: int | None = None
+    num_items: int | None = None
+    reason: str = ""
+    """Why a number above is unknown."""
+
+
+class TaskComparison(Record):
+    """One task at one number of shots, both arms, averaged over seeds."""
+
+    task: str
+    num_shots: int
+    metric: str
+    higher_is_better: bool
+    first: float | None
+    second: float | None
+    difference: Estimate
+    winner: Winner
+    """Whose interval excludes zero on the good side."""
+    num_examples: int | None
+    chance: float | None = None
+    majority: float | None = None
+    first_bits_per_byte: float | None = None
+    second_bits_per_byte: float | None = None
+    mean_demonstrations: float | None = None
+    """Demonstrations that fitted, on average over arms and seeds."""
+
+
+class SeedReading(Record):
+    """Two curves of one seed, read at equal cost and at equal loss."""
+
+    seed: int
+    equal_cost: float | None
+    """The smaller of the arms' total costs, where both losses are read."""
+    loss_difference: float | None
+    equal_loss: float | None
+    """The higher of the arms' final losses, which both reached."""
+    first_cost: float | None
+    second_cost: float | None
+    """Spent until `equal_loss`."""
+    notes: tuple[str, ...] = ()
+    """Why a number is unknown, or not what a run that stopped there would have got."""
+
+
+class AxisComparison(Record):
+    """Held-out curves against one cost."""
+
+    axis: Axis
+    seeds: tuple[SeedReading, ...]
+    loss_difference: float | None
+    """Nats per token at equal cost, mean over seeds."""
+    cost_ratio: float | None
+    """First arm's cost over the second's at equal loss, geometric mean over seeds; below 1 the first is cheaper."""
+    notes: tuple[str, ...] = ()
+
+
+class ArmSummary(Record):
+    """One arm over its seeds."""
+
+    arm: str
+    num_runs: int
+    total_params: int
+    active_params: int
+    flops_per_token: float
+    tokens_per_run: float
+    train_loss: float
+    heldout_loss: float | None
+    elapsed_seconds: float
+    """Sum over runs."""
+    tokens_per_second: float
+    energy_joules: float | None
+    """Sum over runs; unknown where one run's is."""
+    energy_low_joules: float | None
+    energy_high_joules: float | None
+    energy_method: EnergyMethod
+    """The weakest among the runs."""
+    joules_per_token: float | None
+    load_imbalance: float | None
+    """Of the last logged step, mean over runs; None for a dense model."""
+    dropped_fraction: float | None
+
+
+class RunRecord(Record):
+    """One run: its summary and its curve."""
+
+    summary: RunSummary
+    heldout: tuple[HeldoutPoint, ...]
+
+
+class Contrast(Record):
+    """One arm against its baseline."""
+
+    first: str
+    second: str
+    changed: tuple[str, ...]
+    """`field: first's value, second's value` of every field in which the arms differ."""
+    equal_tokens: bool
+    loss: TaskComparison
+    axes: tuple[AxisComparison, ...]
+    tasks: tuple[TaskComparison, ...]
+    sentence: str
+    findings: tuple[str, ...]
+
+
+class Verdict(Record):
+    """What a study has shown."""
+
+    study: str
+    description: str
+    match: str
+    varies: tuple[str, ...]
+    seeds: tuple[int, ...]
+    arms: tuple[ArmSummary, ...]
+    runs: tuple[RunRecord, ...]
+    contrasts: tuple[Contrast, ...]
+    """Every other arm against the second; empty for a study of one arm."""
+    numerics_differences: tuple[str, ...]
+    """In what the compared runs' numerics differ; empty unless that was allowed."""
+    data: dict[str, object] | None
+    """The selected corpus' own report."""
+    sentence: str
+    """The conclusion in plain English."""
+    caveats: tuple[str, ...]

@@ -1,0 +1,119 @@
+from dataclasses import replace as changed
+
+import pytest
+
+from glam.analysis.judge import judge
+
+
+def test_a_better_arm_is_named_with_its_interval(verdict):
+    contrast = verdict.contrasts[0]
+    assert contrast.loss.winner == "first"
+    assert contrast.loss.difference.value == pytest.approx(-0.045, abs=0.02)
+    assert contrast.loss.difference.num_clusters == 24
+    assert verdict.sentence.startswith("sparse is better than dense by 0.0")
+    assert verdict.sentence.endswith(
+        "at equal tokens on this held-out text; this speaks of these 2 runs an arm, not of training."
+    )
+
+
+def test_a_worse_arm_is_called_worse(make_study, make_evidence):
+    study = make_study()
+    found = judge(study, make_evidence(study, effect=-0.1))
+    assert found.contrasts[0].loss.winner == "second"
+    assert found.sentence.startswith("dense is better than sparse by 0.")
+
+
+def test_no_effect_is_undecided(make_study, make_evidence):
+    study = make_study(seeds=(0, 1, 2))
+    found = judge(study, make_evidence(study, effect=0.0))
+    assert found.contrasts[0].loss.winner == "undecided"
+    assert found.sentence.startswith("Undecided: sparse minus dense is ")
+    assert "includes zero" in found.sentence
+
+
+def test_three_seeds_speak_of_training(make_study, make_evidence):
+    study = make_study(seeds=(0, 1, 2))
+    found = judge(study, make_evidence(study, effect=0.2))
+    assert found.contrasts[0].loss.difference.scope == "training"
+    assert "speaks of training" in found.sentence
+
+
+def test_time_and_tokens_may_disagree(verdict):
+    ratios = {axis.axis: axis.cost_ratio for axis in verdict.contrasts[0].axes}
+    assert ratios["tokens"] < 1 < ratios["seconds"]
+    assert ratios["flops"] == pytest.approx(ratios["tokens"])
+
+
+def test_a_decaying_schedule_flags_early_readings(make_study, make_evidence):
+    study = make_study(schedule="cosine")
+    found = judge(study, make_evidence(study))
+    assert any("would have decayed more" in caveat for caveat in found.caveats)
+
+
+def test_every_other_arm_stands_against_the_second(make_study, make_evidence):
+    study = make_study(more=2)
+    found = judge(study, make_evidence(study))
+    assert [(each.first, each.second) for each in found.contrasts] == [
+        ("sparse", "dense"),
+        ("sparse_8e", "dense"),
+        ("sparse_16e", "dense"),
+    ]
+
+
+def test_different_numerics_are_refused_with_the_fields(make_study, make_evidence):
+    study = make_study()
+    evidence = make_evidence(study)
+    other = {**evidence["dense", 1].numerics, "threads_per_worker": 4}
+    evidence["dense", 1] = changed(evidence["dense", 1], numerics=other)
+    with pytest.raises(ValueError, match="seed 1: threads_per_worker 1 and 4"):
+        judge(study, evidence)
+    allowed = judge(study, evidence, allow_different_numerics=True)
+    assert allowed.numerics_differences == ("sparse and dense, seed 1: threads_per_worker 1 and 4",)
+    assert any("numerics differ" in caveat for caveat in allowed.caveats)
+
+
+def test_a_missing_run_is_named(make_study, make_evidence):
+    study = make_study()
+    evidence = make_evidence(study)
+    del evidence["dense", 1]
+    with pytest.raises(ValueError, match="dense seed 1"):
+        judge(study, evidence)
+
+
+def test_one_unknown_energy_makes_the_sum_unknown(make_study, make_evidence):
+    study = make_study()
+    evidence = make_evidence(study)
+    summary = evidence["sparse", 0].summary.model_copy(update={"energy_joules": None, "energy_method": "none"})
+    evidence["sparse", 0] = changed(evidence["sparse", 0], summary=summary)
+    sparse, dense = judge(study, evidence).arms
+    assert sparse.energy_joules is None
+    assert sparse.energy_method == "none"
+    assert dense.energy_joules is not None
+
+
+def test_a_task_scored_on_other_items_is_unknown_with_the_reason(make_study, make_evidence):
+    study = make_study()
+    evidence = make_evidence(study)
+    key = ("last_word", 0)
+    for arm, seed in evidence:
+        if arm == "sparse":
+            scores = dict(evidence[arm, seed].scores)
+            scores[key] = changed(scores[key], items=scores[key].items[5:])
+            evidence[arm, seed] = changed(evidence[arm, seed], scores=scores)
+    task = next(each for each in judge(study, evidence).contrasts[0].tasks if (each.task, each.num_shots) == key)
+    assert task.difference.value is None
+    assert "different items" in task.difference.reason
+    assert task.winner == "undecided"
+
+
+def test_without_the_heldout_task_the_curves_ends_are_compared_without_an_interval(make_study, make_evidence):
+    study = make_study()
+    evidence = {key: changed(run, scores={}) for key, run in make_evidence(study).items()}
+    loss = judge(study, evidence).contrasts[0].loss
+    assert loss.difference.value is not None
+    assert loss.difference.low is None
+    assert loss.winner == "undecided"
+
+
+def test_demonstrations_that_did_not_fit_are_mentioned(verdict):
+    assert any("last_word 4-shot: 3.2" in caveat for caveat in verdict.caveats)
