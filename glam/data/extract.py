@@ -1,0 +1,105 @@
+"""Extraction: units of a source read, ruled on and written as `documents-00000.jsonl`, one file a shard.
+
+A shard is one task; shards share nothing, and one that is finished is not done again.
+"""
+
+from collections.abc import Sequence
+
+from glam.config import DataConfig, FilterConfig
+from glam.data.filters import first_reason
+from glam.data.readers import read_unit
+from glam.data.report import (
+    ExtractionReport,
+    ShardReport,
+    add_amounts,
+    add_drops,
+    amount_by_source,
+    count_drops,
+    most_frequent_reasons,
+)
+from glam.data.units import Unit
+from glam.records import Document, Drop
+from glam.store import Folder
+
+REPORT = "report.json"
+
+
+def extract_shard(filters: FilterConfig, shard: int, units: Sequence[Unit], folder: Folder) -> None:
+    """Writes documents, drops and report of one shard, unless an earlier owner of the folder finished it."""
+    if _finished(shard, folder):
+        return
+    kept: list[Document] = []
+    refused: list[Document] = []
+    drops: list[Drop] = []
+    for unit in units:
+        for each in read_unit(unit):
+            if isinstance(each, Drop):
+                drops.append(each)
+            elif reason := first_reason(each, filters):
+                refused.append(each)
+                drops.append(Drop(document_id=each.id, source=each.source, reason=reason))
+            else:
+                kept.append(each)
+    files = [
+        folder.write_text(_documents(shard), "".join(document.model_dump_json() + "\n" for document in kept)),
+        folder.write_text(_drops(shard), "".join(drop.model_dump_json() + "\n" for drop in drops)),
+    ]
+    report = ShardReport(
+        read=amount_by_source(kept + refused),
+        kept=amount_by_source(kept),
+        dropped=count_drops(drops),
+        file_bytes={path.name: path.stat().st_size for path in files},
+    )
+    folder.write_json(_report(shard), report.model_dump(mode="json"))
+
+
+def finish_extraction(config: DataConfig, num_units: int, folder: Folder) -> ExtractionReport:
+    """Sums up all shards. Raises ValueError where no document is left, with the reasons and what to change."""
+    shards = range(config.source.num_shards)
+    unfinished = [shard for shard in shards if not _finished(shard, folder)]
+    assert not unfinished, f"shards {unfinished} of {folder.path} are not finished"
+    reports = [ShardReport.model_validate(folder.read_json(_report(shard))) for shard in shards]
+    report = ExtractionReport(
+        num_units=num_units,
+        read=add_amounts(each.read for each in reports),
+        kept=add_amounts(each.kept for each in reports),
+        dropped=add_drops(each.dropped for each in reports),
+    )
+    if not report.kept:
+        raise ValueError(
+            f"no document of source {config.source.name!r} is left after extraction; dropped: "
+            f"{most_frequent_reasons(report.dropped) or 'none, the source is empty'}. Loosen data.filters.* or give "
+            "other text"
+        )
+    folder.write_json(REPORT, report.model_dump(mode="json"))
+    return report
+
+
+def read_shard(extracted: Folder, shard: int) -> list[Document]:
+    """Documents of one shard in the order in which they were read."""
+    return extracted.read(_documents(shard), Document)
+
+
+def read_report(extracted: Folder) -> ExtractionReport:
+    """The report of a finished extraction."""
+    return ExtractionReport.model_validate(extracted.read_json(REPORT))
+
+
+def _finished(shard: int, folder: Folder) -> bool:
+    """Whether the shard's report stands and its files have the sizes that it says."""
+    if not (folder.path / _report(shard)).exists():
+        return False
+    sizes = ShardReport.model_validate(folder.read_json(_report(shard))).file_bytes
+    return all((folder.path / name).exists() and (folder.path / name).stat().st_size == sizes[name] for name in sizes)
+
+
+def _documents(shard: int) -> str:
+    return f"documents-{shard:05d}.jsonl"
+
+
+def _drops(shard: int) -> str:
+    return f"drops-{shard:05d}.jsonl"
+
+
+def _report(shard: int) -> str:
+    return f"report-{shard:05d}.json"

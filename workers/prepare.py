@@ -1,0 +1,103 @@
+"""Prepare on Ray: every stage of a DataConfig that is not complete yet, in order. Ray and nothing about text."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import ray
+from ray.exceptions import RayTaskError
+
+from glam.config import DataConfig
+from glam.data import stages as library
+from glam.data.sources import plan_shards
+from glam.lineage import DataStages, Stage, data_stages
+from glam.store import Folder, Store
+
+HEARTBEAT_SECONDS = 10.0
+Call = tuple[Any, ...]
+"""A plain function and its arguments: configs and folders, never text."""
+
+
+def prepare(config: DataConfig, store_root: str, *, log: Callable[[str], None] = print) -> DataStages:
+    """The complete folders of `config`, made where they are missing; says through `log` what it does.
+
+    The caller has initialised Ray, unless every folder is complete. Finished shards of an interrupted
+    stage are kept. Raises what a stage raises: ValueError for text or settings that leave nothing.
+    """
+    store = Store(store_root)
+    stages = data_stages(config)
+    for stage, make in _steps(config, stages):
+        if stage.find(store):
+            log(f"{stage.reference}: there already")
+            continue
+        with store.claim(**stage.reference.model_dump()) as folder:
+            if not folder.complete:
+                reads = {read.fingerprint: store.open(read.kind, read.fingerprint) for read in stage.reads}
+                log(f"{stage.reference}: started")
+                for calls in make(reads, folder):
+                    _run(calls, folder)
+                stage.commit(folder)
+                log(f"{stage.reference}: complete")
+    return stages
+
+
+Make = Callable[[Mapping[str, Folder], Folder], Iterator[Iterable[Call]]]
+"""Calls of a stage in rounds: those of one round share nothing and run in any order."""
+
+
+def _steps(config: DataConfig, stages: DataStages) -> Iterator[tuple[Stage, Make]]:
+    num_shards = config.source.num_shards
+    extracted, classifier, selected, tokenizer = (
+        stage.reference.fingerprint
+        for stage in (stages.extracted, stages.classifier, stages.selected, stages.tokenizer)
+    )
+
+    def extract(_: Mapping[str, Folder], folder: Folder) -> Iterator[Iterable[Call]]:
+        shards = plan_shards(config.source)
+        yield [(library.extract_shard, config.filters, shard, units, folder) for shard, units in enumerate(shards)]
+        yield [(library.finish_extraction, config, sum(map(len, shards)), folder)]
+
+    def classify(reads: Mapping[str, Folder], folder: Folder) -> Iterator[Iterable[Call]]:
+        yield [(library.make_classifier, config, reads[extracted], folder)]
+
+    def select(reads: Mapping[str, Folder], folder: Folder) -> Iterator[Iterable[Call]]:
+        inputs = (reads[extracted], reads[classifier], folder)
+        yield [(library.measure_shard, config, shard, *inputs) for shard in range(num_shards)]
+        yield [(library.select, config, *inputs)]
+
+    def tokenize(reads: Mapping[str, Folder], folder: Folder) -> Iterator[Iterable[Call]]:
+        yield [(library.make_tokenizer, config, reads[selected], folder)]
+
+    def hold_out(reads: Mapping[str, Folder], folder: Folder) -> Iterator[Iterable[Call]]:
+        yield [(library.make_heldout, reads[selected], reads[tokenizer], folder)]
+
+    def pack(reads: Mapping[str, Folder], folder: Folder) -> Iterator[Iterable[Call]]:
+        yield [(library.make_shards, config, reads[selected], reads[tokenizer], folder)]
+
+    yield from zip(stages, (extract, classify, select, tokenize, hold_out, pack), strict=True)
+
+
+@ray.remote(num_cpus=1)
+def _call(function: Callable[..., object], *arguments: Any) -> None:
+    function(*arguments)
+
+
+def _run(calls: Iterable[Call], folder: Folder) -> None:
+    """Runs one round, as many calls at once as there are processors, and keeps the folder's heartbeat going."""
+    if not ray.is_initialized():
+        raise RuntimeError(
+            f"{folder.reference} is to be made and Ray is not initialised; call ray.init() before prepare()"
+        )
+    waiting = list(calls)[::-1]
+    most_at_once = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    running: list[ray.ObjectRef] = []
+    while waiting or running:
+        while waiting and len(running) < most_at_once:
+            running.append(_call.remote(*waiting.pop()))
+        done, running = ray.wait(running, timeout=HEARTBEAT_SECONDS)
+        folder.heartbeat()
+        try:
+            ray.get(done)
+        except RayTaskError as error:
+            for each in running:
+                ray.cancel(each)
+            raise error.cause from error  # the library's own words, not Ray's wrapping of them
