@@ -24,7 +24,7 @@ def serve_deployments(store_root: Path) -> None:
     Api(url).wait(patience_seconds=180)
     # Prefect reads its settings at import, so it comes after them.
     from prefect import serve
-    from prefect.deployments.runner import EntrypointType
+    from prefect.deployments.runner import EntrypointType, RunnerDeployment
 
     from flows.experiment import run_experiment
 
@@ -34,6 +34,7 @@ def serve_deployments(store_root: Path) -> None:
         tags=["glam"],
         entrypoint_type=EntrypointType.MODULE_PATH,  # a file path would depend on the working folder
     )
+    assert isinstance(deployment, RunnerDeployment), "outside an event loop it is no coroutine"
     serve(deployment, pause_on_shutdown=False, print_starting_message=False)
 
 

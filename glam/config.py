@@ -24,11 +24,13 @@ def replace(config: ConfigT, **changes: Any) -> ConfigT:
 
     A value may itself be a mapping: then it changes those fields of the nested config.
     """
-    fields = {name: getattr(config, name) for name in type(config).model_fields}
+    fields: dict[str, Any] = {name: getattr(config, name) for name in type(config).model_fields}
     for name, change in changes.items():
         current = fields.get(name)
-        nested = isinstance(change, Mapping) and isinstance(current, Config)
-        fields[name] = replace(current, **change) if nested else change
+        if isinstance(change, Mapping) and isinstance(current, Config):
+            fields[name] = replace(current, **change)
+        else:
+            fields[name] = change
     return type(config)(**fields)
 
 
@@ -239,5 +241,7 @@ class RunOptions(Config):
     micro_batch_size: int | None = Field(default=None, ge=1)
     """Sequences in one forward pass of a worker; None: the worker's whole share of the batch."""
     num_eval_actors: int = Field(default=2, ge=1)
-    log_every: int = Field(default=10, ge=1)
-    save_every: int = Field(default=100, ge=1)
+    log_every: int | None = Field(default=None, ge=1)
+    """Steps between records; None: 200 records a run."""
+    save_every: int | None = Field(default=None, ge=1)
+    """Steps between checkpoints; None: ten checkpoints a run."""

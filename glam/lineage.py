@@ -3,7 +3,7 @@
 The floor on which "is it done already?" is answered, so it imports no torch, Ray or Prefect.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,24 +172,30 @@ def study_stages(study: Study) -> StudyStages:
 
 
 def why_not_done(stage: Stage, store: Store) -> list[str]:
-    """What sets a stage apart from the complete folder that is most like it; empty where there is none of its kind."""
-    ours = _facts(stage.config, [str(read) for read in stage.reads], stage.revision, stage.libraries)
+    """What sets a stage apart from the complete folder of its name that is most like it; empty where there is none.
+
+    Its own fields where they differ; else which of the folders that it reads is another one.
+    """
+    reads = _by_label([str(read) for read in stage.reads])
     closest: list[str] | None = None
     for folder in store.folders(stage.reference.kind):
-        if not folder.complete:
+        if folder.reference.label != stage.reference.label or not folder.complete:
             continue
         manifest = folder.manifest()
-        theirs = _facts(manifest.config, manifest.reads, manifest.revision, manifest.libraries)
-        found = [f"{path}: {old!r} -> {new!r}" for path, old, new in changed_fields(theirs, ours)]
-        same_label = folder.reference.label == stage.reference.label
-        if same_label and (closest is None or len(found) < len(closest)):
+        then = {**manifest.config, "revision": manifest.revision, "libraries": manifest.libraries}
+        now = {**stage.config, "revision": stage.revision, "libraries": dict(stage.libraries)}
+        found = [f"{path}: {old!r} -> {new!r}" for path, old, new in changed_fields(then, now)]
+        if not found:
+            before = _by_label(manifest.reads)
+            found = [f"reads another {label}" for label, mark in reads.items() if before.get(label) != mark]
+        if closest is None or len(found) < len(closest):
             closest = found
     return closest or []
 
 
-def _facts(config: Mapping[str, Any], reads: Any, revision: int, libraries: Mapping[str, str]) -> dict[str, Any]:
-    read_by_name = {str(read).rpartition("-")[0]: str(read).rpartition("-")[2] for read in reads}
-    return {**config, "reads": read_by_name, "revision": revision, "libraries": dict(libraries)}
+def _by_label(names: Iterable[str]) -> dict[str, str]:
+    parts = [name.rpartition("-") for name in names]
+    return {label: mark for label, _, mark in parts}
 
 
 def _stage(kind: str, label: str, config: Mapping[str, Any], reads: tuple[Stage, ...], room: Any) -> Stage:

@@ -15,7 +15,9 @@ from glam.config import (
 from glam.study import Study, dense_twin
 from glam.variants import VARIANTS
 
-PYTHON_DOCS = DataConfig(source=SourceConfig(name="python_docs", max_megabytes=24.0))
+PYTHON_DOCS = DataConfig(
+    source=SourceConfig(name="python_docs", max_megabytes=40.0), split=SplitConfig(heldout_fraction=0.08)
+)
 
 
 def quickstart() -> Study:

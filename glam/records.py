@@ -107,7 +107,7 @@ class ItemScore(Record):
     """Tokens (heldout) or 1; the task's value is sum(value) / sum(weight)."""
     bytes: int | None = None
     margin: float | None = None
-    """Log-likelihood of the right answer minus the best wrong one: nats, or nats per token where the task normalises."""
+    """Log-likelihood of the right answer minus the best wrong one, in nats; per token where the task normalises."""
     demonstrations: tuple[str, ...] = ()
     """Ids of the items shown before this one, in their order; fewer than asked for where they did not fit."""
     truncated_tokens: int = 0

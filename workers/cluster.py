@@ -1,16 +1,15 @@
 """Ray on this machine, or the cluster that RAY_ADDRESS names: resources are checked before work starts."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest import mock
 
 import ray
 
 from glam import environment
-
-
-class NotEnoughResources(RuntimeError):
-    """More was asked for than the cluster has in all; waiting would never end."""
+from infra.processors import RAY_ADDRESS, NotEnoughResources, available_cpus, require_cpus
 
 
 @contextmanager
@@ -24,20 +23,13 @@ def cluster(*, cpus_needed: float) -> Iterator[None]:
         _check(cpus_needed)
         yield
         return
-    address = os.environ.get("RAY_ADDRESS")
-    if address is None:
-        _check_machine(cpus_needed)
-    _start(address, cpus_needed)
+    require_cpus(cpus_needed)
+    _start(os.environ.get(RAY_ADDRESS), cpus_needed)
     try:
         _check(cpus_needed)
         yield
     finally:
         ray.shutdown()
-
-
-def available_cpus() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _start(address: str | None, cpus_needed: float) -> None:
@@ -47,22 +39,25 @@ def _start(address: str | None, cpus_needed: float) -> None:
         return
     for name, value in environment.CPU_ALLOCATOR.items():
         os.environ.setdefault(name, value)
-    ray.init(
-        num_cpus=max(available_cpus(), int(cpus_needed)),
-        num_gpus=None,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        _node_ip_address=environment.LOOPBACK,
-    )
-
-
-def _check_machine(cpus_needed: float) -> None:
-    if cpus_needed > available_cpus():
-        raise NotEnoughResources(
-            f"{cpus_needed:g} CPUs asked for, this machine has {available_cpus()}: "
-            "ask for fewer (--workers, --threads), or set RAY_ADDRESS to a larger cluster"
+    with _without_usage_reports():
+        ray.init(
+            num_cpus=max(available_cpus(), int(cpus_needed)),
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _node_ip_address=environment.LOOPBACK,
         )
+
+
+@contextmanager
+def _without_usage_reports() -> Iterator[None]:
+    """Leaves out the process that Ray starts for usage statistics where there is no dashboard.
+
+    With the statistics switched off it still asks the metadata servers of three clouds where it runs,
+    before it looks at the switch (Ray 2.60, `usage_stats_head.py`).
+    """
+    with mock.patch.object(ray._private.services, "start_api_server", return_value=(None, None)):
+        yield
 
 
 def _check(cpus_needed: float) -> None:

@@ -3,11 +3,10 @@
 from collections import Counter
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from flows.commands.options import AsJson, StorePath, open_store, print_json
+from flows.commands.options import AsJson, StorePath, console, open_store, print_json
 from glam.store import housekeeping
 
 app = typer.Typer(help="What the store holds, what it takes, what may go.", no_args_is_help=True)
@@ -37,7 +36,7 @@ def list_folders(store: StorePath = None, as_json: AsJson = False) -> None:
         table.add_row(
             str(entry.reference), entry.state, decimal(entry.size_bytes), ended, "pinned" if entry.pinned else ""
         )
-    Console().print(table)
+    console().print(table)
 
 
 @app.command("du")
@@ -53,7 +52,7 @@ def disk_use(store: StorePath = None, as_json: AsJson = False) -> None:
     for kind, size in sizes.most_common():
         table.add_row(kind, decimal(size))
     table.add_row("all", decimal(sizes.total()))
-    Console().print(table)
+    console().print(table)
 
 
 @app.command("gc")

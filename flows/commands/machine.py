@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from flows.commands.options import AsJson, StorePath, open_store, print_json
+from flows.commands.options import AsJson, StorePath, console, open_store, print_json
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,6 +40,6 @@ def doctor(store: StorePath = None, as_json: AsJson = False) -> None:
         table = Table("", "what", "value", "advice", box=None)
         for finding in findings:
             table.add_row(finding.status, finding.name, finding.value, finding.advice or "")
-        Console().print(table)
+        console().print(table)
     if any(finding.status == "bad" for finding in findings):
         raise typer.Exit(1)

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from glam.store import Store
+
+WIDTH_WITHOUT_TERMINAL = 140
 
 Recipe = Annotated[str, typer.Argument(help="A recipe; `glam recipes` lists them.", show_default=True)]
 Settings = Annotated[
@@ -25,6 +28,11 @@ Threads = Annotated[int | None, typer.Option(help="Threads of each training work
 def open_store(path: Path | None) -> Store:
     """The store at `path`, or the default one."""
     return Store(path) if path is not None else Store.default()
+
+
+def console() -> Console:
+    """Where tables go: as wide as the terminal, or wide enough for any name where there is none."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL)
 
 
 def print_json(value: Any) -> None:

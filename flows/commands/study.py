@@ -8,16 +8,26 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from flows.commands.options import AsJson, Recipe, Settings, StorePath, Threads, Workers, open_store, print_json
+from flows.commands.options import (
+    AsJson,
+    Recipe,
+    Settings,
+    StorePath,
+    Threads,
+    Workers,
+    console,
+    open_store,
+    print_json,
+)
 from flows.server import local_api
 from glam.lineage import Stage, StudyStages, study_stages, why_not_done
 from glam.recipes import RECIPES
 from glam.recipes import recipe as find_recipe
 from glam.store import Store
-from glam.study import Study, override
+from glam.study import override
+from infra.processors import require_cpus
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which steps would run, and why.")]
 
@@ -57,7 +67,7 @@ def recipes(as_json: AsJson = False) -> None:
     table = Table("recipe", "what it is", "arms", "seeds", box=None)
     for name, study in studies.items():
         table.add_row(name, study.description, ", ".join(study.arms), str(len(study.seeds)))
-    Console().print(table)
+    console().print(table)
 
 
 def _until(until: str) -> Any:
@@ -101,12 +111,13 @@ def _go(
         os.environ["GLAM_STORE"] = str(store.root)
         _run_flow(store, recipe, settings or [], workers or 1, threads or 2, until)
     if until == "compare":
-        _show_verdict(study, stages, store, as_json)
+        _show_verdict(stages, store, as_json)
     else:
         _show_plan(wanted[until], store, as_json)
 
 
 def _run_flow(store: Store, recipe: str, settings: list[str], workers: int, threads: int, until: str) -> None:
+    require_cpus(workers * threads)
     with local_api(store.root) as api:
         # Imported while the server starts; both take seconds.
         from flows.experiment import run_experiment
@@ -123,13 +134,13 @@ def _show_plan(stages: list[Stage], store: Store, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("step", "", "what made the difference", box=None)
+    table = Table(Column("step", overflow="fold"), "", "what made the difference", box=None)
     for row in rows:
         table.add_row(row["step"], "done" if row["done"] else "to run", "\n".join(row["why"]))
-    Console().print(table)
+    console().print(table)
 
 
-def _show_verdict(study: Study, stages: StudyStages, store: Store, as_json: bool) -> None:
+def _show_verdict(stages: StudyStages, store: Store, as_json: bool) -> None:
     from glam.analysis.table import print_verdict
     from glam.analysis.verdict import Verdict
 
@@ -138,5 +149,5 @@ def _show_verdict(study: Study, stages: StudyStages, store: Store, as_json: bool
     if as_json:
         print_json({**verdict.model_dump(mode="json"), "report": str(folder.path / "report.html")})
         return
-    print_verdict(verdict)
-    typer.echo(f"{study.name}: {folder.path / 'report.html'}")
+    print_verdict(verdict, console())
+    typer.echo(folder.path / "report.html")

@@ -59,12 +59,12 @@ class MixtureOfExperts(nn.Module):
         # unbind gives the gradient of all experts in one piece; indexing would make E full-size ones.
         ins, outs = self.weight_in.unbind(), self.weight_out.unbind()
         gates = self.weight_gate.unbind() if self.weight_gate is not None else (None,) * len(ins)
-        pieces = rows_RM.split(rows_per_expert)
+        *kept, dropped = rows_RM.split(rows_per_expert)
         computed = [
-            feed_forward(piece, *weights, self.config.expert_activation)
-            for piece, *weights in zip(pieces, ins, gates, outs, strict=False)
+            feed_forward(rows, weight_in, gate, weight_out, self.config.expert_activation)
+            for rows, weight_in, gate, weight_out in zip(kept, ins, gates, outs, strict=True)
         ]
-        return torch.cat([*computed, torch.zeros_like(pieces[-1])])
+        return torch.cat([*computed, torch.zeros_like(dropped)])
 
     def _expert(self, x: Tensor, index: int) -> Tensor:
         gate = self.weight_gate[index] if self.weight_gate is not None else None

@@ -288,7 +288,7 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         advice = {
-            errno.ENOSPC: "the disk is full: make room (`glam store gc` shows what may go) and run the same command again",
+            errno.ENOSPC: "the disk is full: make room (`glam store gc` shows what may go), then run the same again",
             errno.EROFS: "the file system is read-only: choose another place with --store or GLAM_STORE",
             errno.EACCES: "no permission to write there: choose another place with --store or GLAM_STORE",
             errno.EPERM: "no permission to write there: choose another place with --store or GLAM_STORE",

@@ -1,5 +1,6 @@
 """Time and energy of training proper: the windows around steps, over all attempts of a run."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ class Clock:
         self._meter = meter
         self._group = group
         self._elapsed_seconds = start.elapsed_seconds
-        self._joules = [start.energy_joules, start.energy_low_joules, start.energy_high_joules]
+        self._joules: list[float | None] = [start.energy_joules, start.energy_low_joules, start.energy_high_joules]
         if start.step == 0 and meter.method != "none":
             self._joules = [0.0, 0.0, 0.0]
         self.last_seconds = 0.0
@@ -49,16 +50,17 @@ class Clock:
         )
 
     def _add(self, before: EnergyReading, after: EnergyReading) -> None:
-        spans = [
-            (before.energy_joules, after.energy_joules),
-            (before.low_joules, after.low_joules),
-            (before.high_joules, after.high_joules),
-        ]
-        if any(joules is None for joules in self._joules) or any(None in span for span in spans):
-            # One unknown window makes the sum unknown; it is never counted as 0.
-            self._joules = [None, None, None]
-            return
-        used = torch.tensor([end - start for start, end in spans], dtype=torch.float64)
+        start = (before.energy_joules, before.low_joules, before.high_joules)
+        end = (after.energy_joules, after.low_joules, after.high_joules)
+        # Unknown travels as NaN, so one unknown window makes the sum unknown; it is never counted as 0.
+        used = torch.tensor(
+            [_number(last) - _number(first) for first, last in zip(start, end, strict=True)], dtype=torch.float64
+        )
         if self._meter.per_process:
             used = self._group.sum(used)
-        self._joules = [total + more for total, more in zip(self._joules, used.tolist(), strict=True)]
+        totals = [_number(total) + more for total, more in zip(self._joules, used.tolist(), strict=True)]
+        self._joules = [None if math.isnan(total) else total for total in totals]
+
+
+def _number(joules: float | None) -> float:
+    return math.nan if joules is None else joules

@@ -64,6 +64,8 @@ def train(run: Run, group: DataParallel, meter: Meter) -> Iterator[StepMetrics]:
     if (run.folder.path / TOTALS).exists():
         return
     config, options = run.config, run.options
+    log_every = options.log_every or max(1, config.num_steps // 200)
+    save_every = options.save_every or max(1, config.num_steps // 10)
     share = group.share(config.global_batch_size)
     model = Transformer(run.model).to(getattr(torch, config.precision))
     model.initialize(config.seed)
@@ -88,7 +90,7 @@ def train(run: Run, group: DataParallel, meter: Meter) -> Iterator[StepMetrics]:
                 micro_batch_size=options.micro_batch_size,
             )
         position = clock.position(position.step + 1, position.skipped_steps + (not result.applied))
-        if position.step % options.log_every == 0 or position.step == config.num_steps:
+        if position.step % log_every == 0 or position.step == config.num_steps:
             metrics = _metrics(result, position, rate, tokens_per_step, clock)
             if group.is_first:
                 run.folder.append(STEPS, [metrics])
@@ -98,7 +100,7 @@ def train(run: Run, group: DataParallel, meter: Meter) -> Iterator[StepMetrics]:
             loss = heldout_loss(model, run.heldout_rows, group)
             if group.is_first:
                 run.folder.append(HELDOUT, [_heldout_point(loss, position, tokens_per_step)])
-        if position.step % options.save_every == 0 or position.step == config.num_steps:
+        if position.step % save_every == 0 or position.step == config.num_steps:
             checkpoint.save(run.folder, position, model, optimizer, group)
     if group.is_first:
         save_model(run.folder.path, model)

@@ -1,0 +1,86 @@
+"""Processes that end with the one that started them, even when that is killed with -9.
+
+Two nets: the kernel's parent-death signal (Linux), and a record of pid and start time by which the
+next start recognises what an earlier one left behind. A pid alone proves nothing: numbers are reused.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterable
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+PR_SET_PDEATHSIG = 1
+START_TOLERANCE_SECONDS = 1.0
+
+
+class ProcessRecord(BaseModel):
+    """A process by what no other process shares."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pid: int
+    started: float
+    """Seconds since the epoch, as the kernel tells them."""
+
+    @classmethod
+    def of(cls, pid: int | None = None) -> "ProcessRecord":
+        """The record of a living process, this one by default. Raises psutil.NoSuchProcess."""
+        process = psutil.Process(pid)
+        return cls(pid=process.pid, started=process.create_time())
+
+    def find(self) -> psutil.Process | None:
+        """The process if it still lives and is the same one; a zombie is dead."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < START_TOLERANCE_SECONDS
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+def end_with_parent(parent_pid: int, signal_number: signal.Signals) -> None:
+    """Asks the kernel to signal this process when its parent's starting thread ends; other systems than Linux cannot.
+
+    `parent_pid` is what the parent called itself: if that is no longer our parent, it died before we
+    asked, and this process exits.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != parent_pid:
+        raise SystemExit(f"the parent {parent_pid} of process {os.getpid()} is gone")
+
+
+def end(processes: Iterable[psutil.Process], *, patience_seconds: float) -> None:
+    """SIGTERM to each, SIGKILL to those that live on after `patience_seconds`; returns when all are gone."""
+    living = list(processes)
+    for process in living:
+        _signal(process, signal.SIGTERM)
+    _, stubborn = psutil.wait_procs(living, timeout=patience_seconds)
+    for process in stubborn:
+        _signal(process, signal.SIGKILL)
+    psutil.wait_procs(stubborn, timeout=5)
+
+
+def marked(variable: str, value: str) -> list[psutil.Process]:
+    """Processes of this user that were started with `variable=value` in their environment, this one left out."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(variable) == value:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue  # ended meanwhile, or another user's: not ours
+    return found
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return  # ended by itself, which is what was wanted

@@ -1,0 +1,26 @@
+"""Where the servers keep what is theirs under a store root; the folders of results belong to glam/store alone."""
+
+from pathlib import Path
+
+CODE = Path(__file__).resolve().parents[1]
+"""Where the packages lie: a checkout, or site-packages."""
+
+
+def prefect_home(store_root: Path) -> Path:
+    """Database, settings and logs of Prefect, of the stack's server and of a run's own."""
+    return store_root / "prefect"
+
+
+def mlflow_database(store_root: Path) -> str:
+    """Address of the SQLite file that holds runs and registry, with the server and without."""
+    return f"sqlite:///{store_root / 'mlflow' / 'mlflow.db'}"
+
+
+def mlflow_artifacts(store_root: Path) -> Path:
+    """Where artifacts lie; given to the server and to every experiment, or they land in ./mlruns."""
+    return store_root / "mlflow" / "artifacts"
+
+
+def stack_logs(store_root: Path) -> Path:
+    """Supervisor's configuration and the log of each program."""
+    return store_root / "stack"

@@ -1,0 +1,97 @@
+"""kill -9 at any point, then the same command again: it finishes, and the weights have the same bits."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from glam.lineage import study_stages
+from glam.recipes import smoke
+from glam.store import Store
+from tests.road.conftest import GLAM, Finished, Job
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
+
+
+def start(store: Store) -> Job:
+    return Job([*GLAM, "run", "smoke", "--store", str(store.root)])
+
+
+def kill_driver_when(condition: Callable[[], bool], store: Store) -> None:
+    """Starts the job, kills its driver at that point, and checks that everything else ends by itself."""
+    job = start(store)
+    wait_for(condition, job)
+    os.kill(job.process.pid, signal.SIGKILL)
+    job.process.wait()
+    assert job.wait_until_gone(20) == []
+
+
+def wait_for(condition: Callable[[], bool], job: Job) -> None:
+    deadline = time.monotonic() + 180
+    while not condition():
+        assert job.process.poll() is None, (
+            f"the job ended before it could be killed: {job.process.communicate()[1][-3000:]}"
+        )
+        assert time.monotonic() < deadline, "the point was never reached"
+        time.sleep(0.02)
+
+
+def test_killed_in_every_stage_it_ends_in_the_same_bits(finished: Finished, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    stages = study_stages(smoke())
+    sparse, dense = (run.stage for run in stages.runs)
+
+    def files(pattern: str) -> list[Path]:
+        return list(store.root.glob(pattern))
+
+    kill_driver_when(lambda: bool(files("corpora/*-extracted-*/documents-*.jsonl")), store)
+    assert stages.data[0].selected.find(store) is None
+    kill_driver_when(lambda: bool(files(f"runs/{sparse.reference.label}-*/checkpoints/*/checkpoint.json")), store)
+    assert sparse.find(store) is None
+    made = {path: path.stat().st_mtime_ns for path in files("*/*/manifest.json")}
+    assert len(made) == len(list(stages.data[0]))
+
+    job = start(store)
+    wait_for(lambda: bool(files(f"runs/{dense.reference.label}-*/checkpoints/*/checkpoint.json")), job)
+    workers = [process for process in job.processes() if "RayTrainWorker" in " ".join(process.cmdline())]
+    assert workers, [process.name() for process in job.processes()]
+    workers[0].kill()
+    _, errors = job.process.communicate(timeout=240)
+    assert job.process.returncode == 0, errors[-3000:]
+
+    assert {path: path.stat().st_mtime_ns for path in made} == made, "a finished folder was made again"
+    for stage in (sparse, dense):
+        weights = [
+            each.open("runs", stage.reference.fingerprint).path / "model.safetensors"
+            for each in (finished.store, store)
+        ]
+        assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_ctrl_c_is_exit_code_130_and_leaves_nothing_running(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    job = start(store)
+    wait_for(lambda: any(store.root.glob("corpora/*/state.json")), job)
+    os.kill(job.process.pid, signal.SIGINT)
+    _, errors = job.process.communicate(timeout=60)
+    assert job.process.returncode == 130, errors[-3000:]
+    assert "the same command goes on where this one stopped" in errors
+    assert job.wait_until_gone(20) == []
+
+
+def test_a_corpus_in_which_nothing_survives_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("too short", "utf-8")
+    settings = ["--set", "data.source.name=local_files", "--set", f"data.source.paths=[{tmp_path}/*.txt]"]
+    done = subprocess.run(
+        [*GLAM, "prepare", "smoke", *settings, "--store", str(tmp_path / "store")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr[-3000:]
+    assert "too_short" in done.stderr.splitlines()[-1]
+    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
