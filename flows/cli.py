@@ -33,7 +33,6 @@ def main() -> None:
 def _run(arguments: list[str]) -> int:
     try:
         code = app(arguments, prog_name="glam", standalone_mode=False)
-        return code if isinstance(code, int) else DONE
     except typer.TyperException as error:
         return _explain(error.format_message(), WRONG_USE)
     except ValidationError as error:
@@ -42,8 +41,9 @@ def _run(arguments: list[str]) -> int:
         return _explain(str(error), WRONG_USE)
     except (StoreError, OSError, RuntimeError) as error:
         return _explain(str(error) or type(error).__name__, FAILED)
-    except (KeyboardInterrupt, typer.Abort):
+    if code == INTERRUPTED:  # what Typer makes of KeyboardInterrupt
         return _explain("interrupted; the same command goes on where this one stopped", INTERRUPTED)
+    return code if isinstance(code, int) else DONE
 
 
 def _explain(message: str, code: int) -> int:

@@ -161,8 +161,9 @@ def _own_server(store_root: Path) -> Iterator[Api]:
                 record.parent.mkdir(exist_ok=True)
                 record.write_text(_record_of(process).model_dump_json(), "utf-8")
             yield api
-            _send_reports()
         finally:
+            # After a failure or an interruption too: Prefect would try for minutes at the end of the process.
+            _send_reports()
             _stop(process)
             record.unlink(missing_ok=True)
 

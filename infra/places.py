@@ -21,6 +21,11 @@ def mlflow_artifacts(store_root: Path) -> Path:
     return store_root / "mlflow" / "artifacts"
 
 
+def ray_snapshots(store_root: Path) -> Path:
+    """Where Ray Train insists on writing about each attempt; nothing of ours is read from there."""
+    return store_root / "ray"
+
+
 def stack_logs(store_root: Path) -> Path:
     """Supervisor's configuration and the log of each program."""
     return store_root / "stack"

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import shutil
 import socket
 import threading
 import uuid
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from unittest import mock
 
 import torch
@@ -35,6 +37,7 @@ from glam.training.checkpoint import Position
 from glam.training.loop import HELDOUT, STEPS, TOTALS, Run
 from glam.training.loop import train as train_loop
 from glam.training.parallel import DataParallel
+from infra.places import ray_snapshots
 from infra.processors import RAY_ADDRESS
 
 RENDEZVOUS_SECONDS = 120
@@ -119,20 +122,25 @@ def numerics(options: RunOptions) -> dict[str, object]:
 
 
 def _fit(order: TrainOrder) -> None:
-    options = order.options
+    options, snapshots = order.options, ray_snapshots(Path(order.store_root))
+    # A fresh name for each attempt: Ray refuses to go on where it knew a checkpoint that is gone.
+    name = f"{order.run.stage.reference.label}-{uuid.uuid4().hex[:8]}"
+    trainer = DataParallelTrainer(
+        partial(train_on_worker, order),
+        scaling_config=ScalingConfig(
+            num_workers=options.num_workers, resources_per_worker={"CPU": options.threads_per_worker}
+        ),
+        run_config=RunConfig(
+            name=name, storage_path=str(snapshots), failure_config=FailureConfig(max_failures=MAX_FAILURES)
+        ),
+    )
     with _no_wait_for_a_dashboard():
-        DataParallelTrainer(
-            partial(train_on_worker, order),
-            scaling_config=ScalingConfig(
-                num_workers=options.num_workers, resources_per_worker={"CPU": options.threads_per_worker}
-            ),
-            run_config=RunConfig(
-                # A fresh name for each attempt: Ray refuses to go on where it knew a checkpoint that is gone.
-                name=f"{order.run.stage.reference.label}-{uuid.uuid4().hex[:8]}",
-                storage_path=os.path.join(order.store_root, "ray"),
-                failure_config=FailureConfig(max_failures=MAX_FAILURES),
-            ),
-        ).fit()
+        try:
+            trainer.fit()
+        except SystemExit as error:  # what Ray Train makes of Ctrl-C, once its workers have ended
+            raise KeyboardInterrupt from error
+        finally:
+            shutil.rmtree(snapshots / name, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -51,7 +51,7 @@ class Observed:
     stdout: str
     stderr: str
     listeners: set[tuple[str, int]] = field(default_factory=set)
-    """(address, port) on which anything in the job's network namespace listened, sampled; empty where none can be made."""
+    """(address, port) on which anything of the job listened, sampled; empty where no namespace can be made."""
     packets_out: int | None = None
     """Packets that left for anything but loopback; None where no namespace can be made."""
     left_behind: list[str] = field(default_factory=list)

@@ -75,7 +75,7 @@ def test_killed_in_every_stage_it_ends_in_the_same_bits(finished: Finished, tmp_
 def test_ctrl_c_is_exit_code_130_and_leaves_nothing_running(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     job = start(store)
-    wait_for(lambda: any(store.root.glob("corpora/*/state.json")), job)
+    wait_for(lambda: any(store.root.glob("runs/*/steps.jsonl")), job)
     os.kill(job.process.pid, signal.SIGINT)
     _, errors = job.process.communicate(timeout=60)
     assert job.process.returncode == 130, errors[-3000:]
