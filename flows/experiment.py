@@ -3,10 +3,10 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
-from typing import Literal
+from typing import Annotated
 
 from prefect import flow
+from pydantic import Field
 
 from flows.compare import compare
 from flows.context import Context
@@ -15,7 +15,7 @@ from flows.prepare import prepare
 from flows.register import register
 from flows.train import train
 from glam.config import RunOptions
-from glam.lineage import StudyStages, study_stages
+from glam.lineage import StudyStages, Verb, study_stages
 from glam.recipes import RECIPES
 from glam.recipes import recipe as find_recipe
 from glam.store import Store
@@ -23,17 +23,17 @@ from glam.study import Study, override
 from workers.cluster import cluster
 from workers.tracking import Tracker
 
-Recipe = StrEnum("Recipe", {name: name for name in RECIPES})
-Until = Literal["prepare", "train", "evaluate", "compare"]
+RecipeName = Annotated[str, Field(json_schema_extra={"enum": [*sorted(RECIPES)]})]
+"""A drop-down in Prefect's form."""
 
 
 @flow(name="experiment", flow_run_name="{recipe}", persist_result=False)
 def run_experiment(
-    recipe: str = "quickstart",
-    settings: list[str] | None = None,
+    recipe: RecipeName = "quickstart",
+    settings: list[str] = [],  # noqa: B006 - Prefect's form shows the default; it is never changed
     workers: int = 1,
     threads: int = 2,
-    until: Until = "compare",
+    until: Verb = "compare",
 ) -> None:
     """Raw text to a verdict. What is complete in the store is not made again.
 
@@ -44,7 +44,7 @@ def run_experiment(
         threads: Threads of each training worker.
         until: The last stage to run.
     """
-    study = override(find_recipe(recipe), settings or [])
+    study = override(find_recipe(recipe), settings)
     stages = study_stages(study)
     options = RunOptions(num_workers=workers, threads_per_worker=threads)
     with cluster(cpus_needed=workers * threads), tracked(study, stages, options) as context:

@@ -27,6 +27,9 @@ DEFAULTS: Mapping[str, str] = {
     # Ray's future default: leave accelerator variables alone where no accelerator was asked for.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "GLOO_SOCKET_IFNAME": "lo",
+    # What listens on loopback is not behind a proxy.
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
     # A pickle in the registry is code from outside.
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     # Warnings about git and rarely used progress bars, in the middle of our own output.

@@ -5,7 +5,7 @@ The floor on which "is it done already?" is answered, so it imports no torch, Ra
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from glam import analysis, data, evaluation, training
 from glam.config import Config, DataConfig, Experiment
@@ -14,6 +14,9 @@ from glam.evaluation.names import takes_shots
 from glam.store import Folder, FolderReference, Store, fingerprint, library_versions
 from glam.store.folder import Manifest
 from glam.study import Study, changed_fields
+
+Verb = Literal["prepare", "train", "evaluate", "compare"]
+"""What happens to text on its way to a verdict, in this order."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,18 @@ class StudyStages:
     verdict: Stage
 
     def __iter__(self) -> Iterator[Stage]:
-        for each in self.data:
-            yield from each
-        yield from (run.stage for run in self.runs)
-        yield from (score.stage for score in self.scores)
-        yield self.verdict
+        yield from self.until("compare")
+
+    def until(self, verb: Verb) -> list[Stage]:
+        """The stages up to and with those of a verb, in the order in which they run."""
+        made: dict[Verb, list[Stage]] = {
+            "prepare": [stage for data in self.data for stage in data],
+            "train": [run.stage for run in self.runs],
+            "evaluate": [score.stage for score in self.scores],
+            "compare": [self.verdict],
+        }
+        verbs = list(made)
+        return [stage for each in verbs[: verbs.index(verb) + 1] for stage in made[each]]
 
 
 def data_stages(config: DataConfig) -> DataStages:

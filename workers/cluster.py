@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from unittest import mock
 
 import ray
+from ray._private import services
 
 from glam import environment
 from infra.processors import RAY_ADDRESS, NotEnoughResources, available_cpus, require_cpus
@@ -56,7 +57,7 @@ def _without_usage_reports() -> Iterator[None]:
     With the statistics switched off it still asks the metadata servers of three clouds where it runs,
     before it looks at the switch (Ray 2.60, `usage_stats_head.py`).
     """
-    with mock.patch.object(ray._private.services, "start_api_server", return_value=(None, None)):
+    with mock.patch.object(services, "start_api_server", return_value=(None, None)):
         yield
 
 

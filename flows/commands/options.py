@@ -21,8 +21,8 @@ StorePath = Annotated[
     Path | None, typer.Option("--store", help="Where results live; default GLAM_STORE or ./.glam.", show_default=False)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; everything else on stderr.")]
-Workers = Annotated[int | None, typer.Option(help="Data-parallel training workers.", min=1)]
-Threads = Annotated[int | None, typer.Option(help="Threads of each training worker.", min=1)]
+Workers = Annotated[int, typer.Option(help="Data-parallel training workers.", min=1)]
+Threads = Annotated[int, typer.Option(help="Threads of each training worker.", min=1)]
 
 
 def open_store(path: Path | None) -> Store:

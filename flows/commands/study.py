@@ -4,8 +4,8 @@ The store is asked before Prefect, Ray or torch are imported, so finding everyth
 """
 
 import os
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 from rich.table import Column, Table
@@ -22,40 +22,34 @@ from flows.commands.options import (
     print_json,
 )
 from flows.server import local_api
-from glam.lineage import Stage, StudyStages, study_stages, why_not_done
+from glam.analysis.table import print_verdict
+from glam.analysis.verdict import Verdict
+from glam.config import RunOptions
+from glam.lineage import Stage, StudyStages, Verb, study_stages, why_not_done
 from glam.recipes import RECIPES
 from glam.recipes import recipe as find_recipe
 from glam.store import Store
 from glam.study import override
 from infra.processors import require_cpus
 
+DEFAULTS = RunOptions()
+
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which steps would run, and why.")]
+
+SUMMARIES: dict[str, tuple[Verb, str]] = {
+    "run": ("compare", "Run a study: raw text to a verdict. The last line is the path of the report."),
+    "prepare": ("prepare", "Filter, deduplicate, split, tokenise and pack the recipe's text."),
+    "train": ("train", "Prepare, then train and register every arm and seed."),
+    "evaluate": ("evaluate", "Train, then score every checkpoint on every task."),
+    "compare": ("compare", "Evaluate, then judge: another word for `run`."),
+}
 
 
 def add_to(app: typer.Typer) -> None:
     """Puts these commands on the command line."""
-    app.command()(run)
-    for until, summary in (
-        ("prepare", "Filter, deduplicate, split, tokenise and pack the recipe's text."),
-        ("train", "Prepare, then train and register every arm and seed."),
-        ("evaluate", "Train, then score every checkpoint on every task."),
-        ("compare", "Evaluate, then judge: the same as `run`."),
-    ):
-        app.command(until, help=summary)(_until(until))
+    for name, (verb, summary) in SUMMARIES.items():
+        app.command(name, help=summary)(_command(verb))
     app.command()(recipes)
-
-
-def run(
-    recipe: Recipe = "quickstart",
-    settings: Settings = None,
-    store: StorePath = None,
-    workers: Workers = None,
-    threads: Threads = None,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
-    """Run a study: raw text to a verdict. Prints the verdict; the last line is the path of the report."""
-    _go(recipe, settings, store, workers, threads, dry_run, as_json, "compare")
 
 
 def recipes(as_json: AsJson = False) -> None:
@@ -70,60 +64,43 @@ def recipes(as_json: AsJson = False) -> None:
     console().print(table)
 
 
-def _until(until: str) -> Any:
+def _command(verb: Verb) -> Callable[..., None]:
     def command(
         recipe: Recipe = "quickstart",
         settings: Settings = None,
         store: StorePath = None,
-        workers: Workers = None,
-        threads: Threads = None,
+        workers: Workers = DEFAULTS.num_workers,
+        threads: Threads = DEFAULTS.threads_per_worker,
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        _go(recipe, settings, store, workers, threads, dry_run, as_json, until)
+        opened, changes = open_store(store), settings or []
+        stages = study_stages(override(find_recipe(recipe), changes))
+        wanted = stages.until(verb)
+        if dry_run:
+            _show_plan(wanted, opened, as_json)
+            return
+        # What a complete verdict was made from may have been collected since; the verdict stands.
+        final = [stages.verdict] if verb == "compare" else wanted
+        if any(stage.find(opened) is None for stage in final):
+            _run_flow(opened, recipe, changes, workers, threads, verb)
+        if verb == "compare":
+            _show_verdict(stages, opened, as_json)
+        else:
+            _show_plan(wanted, opened, as_json)
 
     return command
 
 
-def _go(
-    recipe: str,
-    settings: list[str] | None,
-    store_path: Path | None,
-    workers: int | None,
-    threads: int | None,
-    dry_run: bool,
-    as_json: bool,
-    until: str,
-) -> None:
-    store = open_store(store_path)
-    study = override(find_recipe(recipe), settings or [])
-    stages = study_stages(study)
-    wanted = {"prepare": [each for data in stages.data for each in data]}
-    wanted["train"] = wanted["prepare"] + [run.stage for run in stages.runs]
-    wanted["evaluate"] = wanted["train"] + [score.stage for score in stages.scores]
-    wanted["compare"] = [*wanted["evaluate"], stages.verdict]
-    if dry_run:
-        _show_plan(wanted[until], store, as_json)
-        return
-    # Everything that a complete verdict was made from may have been collected since; the verdict stands.
-    final = [stages.verdict] if until == "compare" else wanted[until]
-    if any(stage.find(store) is None for stage in final):
-        os.environ["GLAM_STORE"] = str(store.root)
-        _run_flow(store, recipe, settings or [], workers or 1, threads or 2, until)
-    if until == "compare":
-        _show_verdict(stages, store, as_json)
-    else:
-        _show_plan(wanted[until], store, as_json)
-
-
-def _run_flow(store: Store, recipe: str, settings: list[str], workers: int, threads: int, until: str) -> None:
+def _run_flow(store: Store, recipe: str, settings: list[str], workers: int, threads: int, until: Verb) -> None:
     require_cpus(workers * threads)
+    os.environ["GLAM_STORE"] = str(store.root)
     with local_api(store.root) as api:
         # Imported while the server starts; both take seconds.
         from flows.experiment import run_experiment
 
         api.wait()
-        run_experiment(recipe=recipe, settings=settings, workers=workers, threads=threads, until=until)  # type: ignore[arg-type]
+        run_experiment(recipe=recipe, settings=settings, workers=workers, threads=threads, until=until)
 
 
 def _show_plan(stages: list[Stage], store: Store, as_json: bool) -> None:
@@ -141,13 +118,11 @@ def _show_plan(stages: list[Stage], store: Store, as_json: bool) -> None:
 
 
 def _show_verdict(stages: StudyStages, store: Store, as_json: bool) -> None:
-    from glam.analysis.table import print_verdict
-    from glam.analysis.verdict import Verdict
-
     folder = store.open("verdicts", stages.verdict.reference.fingerprint)
     verdict = Verdict.model_validate(folder.read_json("verdict.json"))
+    report = folder.path / "report.html"
     if as_json:
-        print_json({**verdict.model_dump(mode="json"), "report": str(folder.path / "report.html")})
+        print_json({**verdict.model_dump(mode="json"), "report": str(report)})
         return
     print_verdict(verdict, console())
-    typer.echo(folder.path / "report.html")
+    typer.echo(report)
