@@ -15,7 +15,6 @@ from typing import Any
 import torch
 import torch.distributed.checkpoint as dcp
 from pydantic import ValidationError
-from torch import Tensor
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 
 from glam.model.transformer import Transformer
@@ -110,24 +109,12 @@ def _healthy(path: Path) -> Checkpoint | None:
 
 
 def _state(model: Transformer, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Flat named tensors of weights and optimizer; the optimizer's are made where it has not stepped yet."""
+    """Flat named tensors of weights and optimizer."""
     state: dict[str, Any] = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    names = {parameter: name for name, parameter in model.named_parameters()}
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            for key, value in _moments(optimizer, parameter).items():
-                state[f"optimizer.{names[parameter]}.{key}"] = value
+    for name, parameter in model.named_parameters():
+        for moment, value in optimizer.state[parameter].items():
+            state[f"optimizer.{name}.{moment}"] = value
     return state
-
-
-def _moments(optimizer: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
-    if not optimizer.state[parameter]:
-        optimizer.state[parameter] = {
-            "step": torch.tensor(0.0),
-            "exp_avg": torch.zeros_like(parameter),
-            "exp_avg_sq": torch.zeros_like(parameter),
-        }
-    return optimizer.state[parameter]
 
 
 def _restore(state: dict[str, Any], model: Transformer, optimizer: torch.optim.Optimizer) -> None:

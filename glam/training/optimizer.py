@@ -1,16 +1,80 @@
-"""OPTIMIZERS: what turns gradients into a step."""
+"""OPTIMIZERS: what turns gradients into a step. Their state is there from the start, so that one can be loaded."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from glam.config import TrainConfig
 
+EPSILON_SQUARED_GRADIENT = 1e-30
+MIN_PARAMETER_SCALE = 1e-3
+UPDATE_CLIP = 1.0
+DECAY_EXPONENT = 0.8
+"""Of Adafactor, as lingvo's XLAShardingAdafactor has them; beta2 = 0.99 is ignored there once the exponent is set."""
+
+
+class Adafactor(torch.optim.Optimizer):
+    """Adafactor as GLaM trains (Shazeer and Stern, 2018; arXiv:2112.06905 section 5.1): no momentum, factored
+    second moment with decay 1 - (step + 1)^-0.8, updates clipped at RMS 1, the rate scaled by the weights' RMS.
+
+    Means are those of one matrix: of each expert by itself where several are stacked. Vectors are not factored.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float):
+        super().__init__(parameters, {"lr": lr})
+        for parameter in self._parameters():
+            state: dict[str, Tensor] = {"step": torch.tensor(0.0)}
+            if parameter.dim() >= 2:
+                state["row"] = torch.zeros_like(parameter[..., 0])
+                state["column"] = torch.zeros_like(parameter[..., 0, :])
+            else:
+                state["square"] = torch.zeros_like(parameter)
+            self.state[parameter] = state
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Updates every parameter that has a gradient."""
+        assert closure is None, "the loop computes gradients before it steps"
+        rate = self.param_groups[0]["lr"]
+        for parameter in self._parameters():
+            if parameter.grad is not None:
+                self._update(parameter, parameter.grad, self.state[parameter], rate)
+
+    def _update(self, parameter: Tensor, gradient: Tensor, state: dict[str, Tensor], rate: float) -> None:
+        state["step"] += 1
+        decay = 1 - float(state["step"]) ** -DECAY_EXPONENT
+        squared = gradient.square() + EPSILON_SQUARED_GRADIENT
+        if "row" in state:
+            state["row"].lerp_(squared.mean(dim=-1), 1 - decay)
+            state["column"].lerp_(squared.mean(dim=-2), 1 - decay)
+            row, column = state["row"], state["column"]
+            row_factor = (row / row.mean(dim=-1, keepdim=True)).rsqrt()[..., None]
+            update = gradient * row_factor * column.rsqrt()[..., None, :]
+        else:
+            state["square"].lerp_(squared, 1 - decay)
+            update = gradient * state["square"].rsqrt()
+        update /= (_rms(update) / UPDATE_CLIP).clamp(min=1.0)
+        parameter -= rate * _rms(parameter).clamp(min=MIN_PARAMETER_SCALE) * update
+
+    def _parameters(self) -> list[nn.Parameter]:
+        return [parameter for group in self.param_groups for parameter in group["params"]]
+
+
+def _rms(values: Tensor) -> Tensor:
+    """Root mean square of each matrix, or of the vector, in a shape that broadcasts."""
+    dims = (-2, -1) if values.dim() >= 2 else (-1,)
+    return values.square().mean(dim=dims, keepdim=True).sqrt()
+
+
+def adafactor(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
+    return Adafactor(parameters, lr=config.learning_rate)
+
 
 def adamw(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter, 2019); float32 moments, one fused kernel."""
-    return torch.optim.AdamW(
+    """AdamW (Loshchilov and Hutter, 2019), one fused kernel."""
+    made = torch.optim.AdamW(
         parameters,
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
@@ -18,9 +82,20 @@ def adamw(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.opti
         weight_decay=config.weight_decay,
         fused=True,
     )
+    for group in made.param_groups:
+        for parameter in group["params"]:
+            made.state[parameter] = {
+                "step": torch.tensor(0.0),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+    return made
 
 
-OPTIMIZERS: Mapping[str, Callable[[Iterable[nn.Parameter], TrainConfig], torch.optim.Optimizer]] = {"adamw": adamw}
+OPTIMIZERS: Mapping[str, Callable[[Iterable[nn.Parameter], TrainConfig], torch.optim.Optimizer]] = {
+    "adafactor": adafactor,
+    "adamw": adamw,
+}
 
 
 def optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

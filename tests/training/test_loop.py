@@ -24,6 +24,13 @@ def test_interrupted_twice_ends_in_the_same_bits(
     assert final_weights(folder) == final_weights(other_folder)
 
 
+def test_state_of_every_optimizer_comes_back(folder: Folder, other_folder: Folder) -> None:
+    train_through(make_run(folder, optimizer="adafactor"))
+    train_through(make_run(other_folder, optimizer="adafactor", save_every=2), stop_after=3)
+    train_through(make_run(other_folder, optimizer="adafactor", save_every=2))
+    assert final_weights(folder) == final_weights(other_folder)
+
+
 def test_records_of_an_interrupted_run_are_those_of_a_straight_one(folder: Folder, other_folder: Folder) -> None:
     train_through(make_run(folder))
     train_through(make_run(other_folder, save_every=2), stop_after=5)
