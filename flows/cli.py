@@ -1,13 +1,17 @@
 """`glam`: the command line. Exit codes: 0 done, 2 wrong use, 1 failure, 130 interrupted."""
 
 import sys
+from pathlib import Path
 
 import typer
 from pydantic import ValidationError
 
 from flows.commands import housekeeping, machine, study
+from flows.refusals import REFUSALS
+from flows.server import ServerError
 from glam import environment
-from glam.store import StoreError
+from glam.store.folder import writing
+from infra.stack import StackError
 
 app = typer.Typer(
     name="glam",
@@ -32,15 +36,16 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        code = app(arguments, prog_name="glam", standalone_mode=False)
+        with writing(Path.cwd()):
+            code = app(arguments, prog_name="glam", standalone_mode=False)
     except typer.TyperException as error:
         return _explain(error.format_message(), WRONG_USE)
     except ValidationError as error:
         return _explain("; ".join(_sentence(each) for each in error.errors()), WRONG_USE)
     except ValueError as error:
         return _explain(str(error), WRONG_USE)
-    except (StoreError, OSError, RuntimeError) as error:
-        return _explain(str(error) or type(error).__name__, FAILED)
+    except (*REFUSALS, StackError, ServerError) as error:
+        return _explain(str(error), FAILED)
     if code == INTERRUPTED:  # what Typer makes of KeyboardInterrupt
         return _explain("interrupted; the same command goes on where this one stopped", INTERRUPTED)
     return code if isinstance(code, int) else DONE

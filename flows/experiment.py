@@ -12,6 +12,7 @@ from flows.compare import compare
 from flows.context import Context
 from flows.evaluate import evaluate
 from flows.prepare import prepare
+from flows.refusals import shorten
 from flows.register import register
 from flows.train import train
 from glam.config import RunOptions
@@ -44,6 +45,7 @@ def run_experiment(
         threads: Threads of each training worker.
         until: The last stage to run.
     """
+    shorten()
     study = override(find_recipe(recipe), settings)
     stages = study_stages(study)
     options = RunOptions(num_workers=workers, threads_per_worker=threads)

@@ -175,9 +175,10 @@ class TrainConfig(Config):
     num_steps: int = Field(ge=1)
     global_batch_size: int = Field(ge=1)
     """Sequences in one optimizer step, over all workers."""
-    optimizer: str = "adamw"
+    optimizer: str = "adafactor"
     """A key of `glam.training.optimizer.OPTIMIZERS`."""
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=0.01, gt=0)
+    """At its highest. Adafactor multiplies it by the weights' RMS (GLaM: 0.01)."""
     schedule: str = "inverse_sqrt"
     """A key of `glam.training.schedule.SCHEDULES`."""
     warmup_steps: int = Field(default=0, ge=0)

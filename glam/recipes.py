@@ -26,11 +26,12 @@ def quickstart() -> Study:
         data=PYTHON_DOCS,
         model=VARIANTS["ladder_1m_8e"],
         train=TrainConfig(
-            num_steps=300,
-            global_batch_size=16,
-            learning_rate=2e-3,
-            warmup_steps=20,
-            heldout_every=60,
+            num_steps=400,
+            global_batch_size=8,
+            learning_rate=0.02,
+            warmup_steps=30,
+            flat_steps=150,
+            heldout_every=50,
         ),
     )
     return _pair("quickstart", quickstart.__doc__, sparse, seeds=(0, 1))

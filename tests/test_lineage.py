@@ -62,7 +62,7 @@ def test_a_dry_run_names_the_field_that_made_the_difference(store: Store) -> Non
     for stage in before:
         complete(stage, store)
     assert all(stage.find(store) is not None for stage in before)
-    assert why_not_done(after.runs[0].stage, store) == ["train.learning_rate: 0.001 -> 0.5"]
+    assert why_not_done(after.runs[0].stage, store) == ["train.learning_rate: 0.01 -> 0.5"]
     assert why_not_done(after.scores[0].stage, store) == ["reads another runs/sparse-s0"]
 
 

@@ -16,7 +16,7 @@ from unittest import mock
 
 import torch
 import torch.distributed as dist
-from ray.train import FailureConfig, RunConfig, ScalingConfig, get_context
+from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError, get_context
 from ray.train.collective import broadcast_from_rank_zero
 from ray.train.v2.api import data_parallel_trainer
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
@@ -31,7 +31,7 @@ from glam.data.tokenizer import FILE as TOKENIZER_FILE
 from glam.energy.meter import open_meter
 from glam.lineage import RunStage
 from glam.records import HeldoutPoint, RunSummary, StepMetrics
-from glam.store import Folder, Store
+from glam.store import Folder, Store, StoreError
 from glam.training import checkpoint
 from glam.training.checkpoint import Position
 from glam.training.loop import HELDOUT, STEPS, TOTALS, Run
@@ -137,10 +137,22 @@ def _fit(order: TrainOrder) -> None:
     with _no_wait_for_a_dashboard():
         try:
             trainer.fit()
+        except WorkerGroupError as error:
+            raise _failure(order, error) from error
         except SystemExit as error:  # what Ray Train makes of Ctrl-C, once its workers have ended
             raise KeyboardInterrupt from error
         finally:
             shutil.rmtree(snapshots / name, ignore_errors=True)
+
+
+def _failure(order: TrainOrder, error: WorkerGroupError) -> StoreError:
+    """What went wrong on the first worker that failed, in one sentence."""
+    rank, failure = min(error.worker_failures.items())
+    last_words = str(failure).strip().splitlines()[-1]
+    return StoreError(
+        f"training of {order.run.stage.reference.label} failed {MAX_FAILURES + 1} times, last on worker {rank}: "
+        f"{last_words}. What was saved is kept: mend the cause and run the same command again"
+    )
 
 
 @contextlib.contextmanager

@@ -122,13 +122,14 @@ class Folder:
 
     def write_text(self, name: str, text: str) -> Path:
         """Writes a whole file so that nobody ever sees a part of it."""
-        path = self.file(name)
-        partial = path.with_name(path.name + ".partial")
-        with open(partial, "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(partial, path)
+        with writing(self.path):
+            path = self.file(name)
+            partial = path.with_name(path.name + ".partial")
+            with open(partial, "w", encoding="utf-8") as out:
+                out.write(text)
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(partial, path)
         return path
 
     def write_json(self, name: str, value: object) -> Path:
@@ -140,7 +141,7 @@ class Folder:
     def append(self, name: str, records: Iterable[Record]) -> None:
         """Appends records to a JSON-lines file; a line is either whole or skipped by `read`."""
         lines = "".join(record.model_dump_json() + "\n" for record in records)
-        with open(self.file(name), "a", encoding="utf-8") as out:
+        with writing(self.path), open(self.file(name), "a", encoding="utf-8") as out:
             out.write(lines)
 
     def read(self, name: str, record_type: type[RecordT]) -> list[RecordT]:

@@ -95,3 +95,34 @@ def test_a_corpus_in_which_nothing_survives_is_a_clear_error(tmp_path: Path) -> 
     assert done.returncode == 2, done.stderr[-3000:]
     assert "too_short" in done.stderr.splitlines()[-1]
     assert not list((tmp_path / "store").glob("*/*/manifest.json"))
+
+
+def test_a_full_disk_is_a_clear_error_and_with_room_again_it_goes_on(finished: Finished, tmp_path: Path) -> None:
+    """A store on a small tmpfs; what is on it already leaves no room for the training side."""
+    place = tmp_path / "small"
+    place.mkdir()
+    if (
+        os.geteuid()
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], check=False).returncode
+    ):
+        pytest.skip("no permission to mount here")
+    try:
+        store, ballast = Store(place / "store"), place / "ballast"
+        ballast.write_bytes(bytes(16 * 1_000_000))
+        command = [*GLAM, "prepare", "smoke", "--store", str(store.root)]
+        full = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert full.returncode == 1, full.stderr[-3000:]
+        assert "the disk is full: make room" in full.stderr.splitlines()[-1]
+        unmade = [stage for stage in study_stages(smoke()).until("prepare") if stage.find(store) is None]
+        assert unmade, "the disk was not full enough to show anything"
+        ballast.unlink()
+        subprocess.run(command, capture_output=True, check=True)
+        for stage in study_stages(smoke()).until("prepare"):
+            theirs, ours = stage.find(finished.store), stage.find(store)
+            assert theirs is not None
+            assert ours is not None
+            assert [entry.sha256 for entry in theirs.manifest().files] == [
+                entry.sha256 for entry in ours.manifest().files
+            ]
+    finally:
+        subprocess.run(["umount", place], check=True)

@@ -38,6 +38,7 @@ class Stream:
 def make_run(folder: Folder, *, model: ModelConfig = TOY, save_every: int = 100, **changes: Any) -> Run:
     config: dict[str, Any] = {
         "num_steps": 6,
+        "optimizer": "adamw",
         "global_batch_size": 4,
         "learning_rate": 3e-3,
         "heldout_every": 2,
