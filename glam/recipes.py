@@ -20,6 +20,11 @@ PYTHON_DOCS = DataConfig(
 )
 
 
+QUICKSTART_LEARNING_RATE = 0.04
+"""The best for the *dense* arm of 0.01, 0.02, 0.04 and 0.08: held-out loss 4.963, 4.719, 4.433 and 4.522 nats after
+480 steps with seed 100, which no recipe reports. (AdamW on the same grid idea: 5.488 at 0.002, 5.304 at 0.004.)"""
+
+
 def quickstart() -> Study:
     """Sparse against its dense twin on the documentation that lies on this machine; minutes on two cores."""
     sparse = Experiment(
@@ -28,7 +33,7 @@ def quickstart() -> Study:
         train=TrainConfig(
             num_steps=400,
             global_batch_size=8,
-            learning_rate=0.02,
+            learning_rate=QUICKSTART_LEARNING_RATE,
             warmup_steps=30,
             flat_steps=150,
             heldout_every=50,
