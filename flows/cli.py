@@ -1,7 +1,6 @@
 """`glam`: the command line. Exit codes: 0 done, 2 wrong use, 1 failure, 130 interrupted."""
 
 import sys
-from pathlib import Path
 
 import typer
 from pydantic import ValidationError
@@ -10,7 +9,6 @@ from flows.commands import housekeeping, machine, study
 from flows.refusals import REFUSALS
 from flows.server import ServerError
 from glam import environment
-from glam.store.folder import writing
 from infra.stack import StackError
 
 app = typer.Typer(
@@ -36,15 +34,14 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        with writing(Path.cwd()):
-            code = app(arguments, prog_name="glam", standalone_mode=False)
+        code = app(arguments, prog_name="glam", standalone_mode=False)
     except typer.TyperException as error:
         return _explain(error.format_message(), WRONG_USE)
     except ValidationError as error:
         return _explain("; ".join(_sentence(each) for each in error.errors()), WRONG_USE)
     except ValueError as error:
         return _explain(str(error), WRONG_USE)
-    except (*REFUSALS, StackError, ServerError) as error:
+    except (*REFUSALS, StackError, ServerError, OSError) as error:
         return _explain(str(error), FAILED)
     if code == INTERRUPTED:  # what Typer makes of KeyboardInterrupt
         return _explain("interrupted; the same command goes on where this one stopped", INTERRUPTED)

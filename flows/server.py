@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from glam import environment
 from glam.environment import LOOPBACK
 from glam.store import Store
-from glam.store.folder import writing
+from glam.store.errors import writing
 from infra.health import answers
 from infra.lifeline import ProcessRecord, end, end_with_parent
 from infra.places import prefect_home

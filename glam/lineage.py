@@ -11,8 +11,8 @@ from glam import analysis, data, evaluation, training
 from glam.config import Config, DataConfig, Experiment
 from glam.data.identity import source_identity
 from glam.evaluation.names import takes_shots
+from glam.records import Manifest
 from glam.store import Folder, FolderReference, Store, fingerprint, library_versions
-from glam.store.folder import Manifest
 from glam.study import Study, changed_fields
 
 Verb = Literal["prepare", "train", "evaluate", "compare"]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from glam import environment
 from glam.store import Store, StoreError
-from glam.store.folder import writing
+from glam.store.errors import writing
 from infra.lifeline import ProcessRecord, end, marked
 from infra.places import mlflow_artifacts, stack_logs
 from infra.ports import is_free, listener

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from glam.environment import LOOPBACK
-from glam.store.folder import writing
+from glam.store.errors import writing
 from infra.lifeline import ProcessRecord
 
 STACK_FILE = "stack.json"

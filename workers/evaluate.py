@@ -16,10 +16,13 @@ from glam.model.saved import load_model
 from glam.model.transformer import Transformer
 from glam.records import EvalResult
 from glam.store import Store
+from workers.numerics import numerics
 
 RESULT = "result.json"
 ITEMS = "items.jsonl"
 MAX_RESTARTS = 3
+THREADS = 1
+"""Of one actor; there are as many actors as processors."""
 
 OnResult = Callable[[ScoreStage, EvalResult], None]
 
@@ -39,7 +42,7 @@ class Evaluator:
     """Scores one order after the other; keeps what it loaded last."""
 
     def __init__(self, store_root: str):
-        torch.set_num_threads(1)
+        torch.set_num_threads(THREADS)
         self._store = Store(store_root)
         self._model = lru_cache(maxsize=2)(self._load_model)
         self._texts = lru_cache(maxsize=1)(self._load_texts)
@@ -65,7 +68,7 @@ class Evaluator:
                 )
                 folder.write_text(ITEMS, "".join(item.model_dump_json() + "\n" for item in items))
                 folder.write_text(RESULT, result.model_dump_json(indent=1) + "\n")
-                score.stage.commit(folder)
+                score.stage.commit(folder, numerics=numerics(threads=THREADS))
             return score, EvalResult.model_validate(folder.read_json(RESULT))
 
     def _load_texts(self, heldout: str, tokenizer: str) -> tuple[HeldOut, Tokenizer]:

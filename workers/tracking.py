@@ -20,7 +20,7 @@ from mlflow.types.schema import ColSpec, DataType, ParamSchema, ParamSpec, Schem
 
 from glam.records import HeldoutPoint, StepMetrics
 from glam.store import FolderReference, library_versions
-from glam.store.folder import writing
+from glam.store.errors import writing
 from infra.places import mlflow_artifacts, mlflow_database
 from infra.stack_file import read_stack
 from workers.metrics import Thinning, flatten, heldout_values, step_values

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import platform
 import shutil
 import socket
 import threading
@@ -39,6 +38,7 @@ from glam.training.loop import train as train_loop
 from glam.training.parallel import DataParallel
 from infra.places import ray_snapshots
 from infra.processors import RAY_ADDRESS
+from workers.numerics import numerics
 
 RENDEZVOUS_SECONDS = 120
 MAX_FAILURES = 2
@@ -73,7 +73,14 @@ def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetric
         folder.write_text(TOKENIZER_FILE, (tokenizer.path / TOKENIZER_FILE).read_text("utf-8"))
         folder.write_text("summary.json", _summary(run, folder, options).model_dump_json(indent=1) + "\n")
         checkpoint.discard_all(folder)
-        run.stage.commit(folder, numerics=numerics(options))
+        run.stage.commit(
+            folder,
+            numerics=numerics(
+                data_parallel=options.num_workers,
+                threads_per_worker=options.threads_per_worker,
+                micro_batch_size=options.micro_batch_size,
+            ),
+        )
     return folder
 
 
@@ -106,19 +113,6 @@ def train_on_worker(order: TrainOrder) -> None:
         )
         for _ in train_loop(work, group, open_meter()):
             pass
-
-
-def numerics(options: RunOptions) -> dict[str, object]:
-    """What decides the last bits of a training run besides its configuration."""
-    return {
-        "data_parallel": options.num_workers,
-        "threads_per_worker": options.threads_per_worker,
-        "micro_batch_size": options.micro_batch_size,
-        "torch": torch.__version__,
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-    }
 
 
 def _fit(order: TrainOrder) -> None:

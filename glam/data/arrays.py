@@ -1,7 +1,5 @@
 """Arrays in a folder of the store: whole or absent, and never a pickle."""
 
-import os
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,13 +8,8 @@ from glam.store import Folder
 
 def save_array(folder: Folder, name: str, array: NDArray) -> None:
     """Writes `<name>.npy` so that nobody ever sees a part of it; its presence means that it is finished."""
-    path = folder.file(f"{name}.npy")
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as out:
+    with folder.create(f"{name}.npy") as out:
         np.save(out, array, allow_pickle=False)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(partial, path)
 
 
 def load_array(folder: Folder, name: str) -> NDArray:

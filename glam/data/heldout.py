@@ -69,7 +69,8 @@ def write_heldout(documents: Sequence[Document], tokenizer: Tokenizer, folder: F
             )
         )
         start = end
-    np.concatenate([np.empty(0, dtype), *tokens]).tofile(folder.file(TOKENS))
+    with folder.create(TOKENS) as out:
+        np.concatenate([np.empty(0, dtype), *tokens]).tofile(out)
     folder.write_text(DOCUMENTS, "".join(document.model_dump_json() + "\n" for document in documents))
     folder.write_text(SPANS, "".join(span.model_dump_json() + "\n" for span in spans))
     facts = HeldOutFacts(

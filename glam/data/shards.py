@@ -5,10 +5,9 @@ that stream: the last token of a row is the first of the next, so every token bu
 predicted exactly once. Files hold whole rows and so repeat one token at their seam.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,8 +63,8 @@ def write_shards(
 
     def write(tokens: NDArray) -> None:
         files.append(f"tokens-{len(files):05d}.bin")
-        with open(folder.file(files[-1]), "wb") as out:
-            _write_synced(out, tokens)
+        with folder.create(files[-1]) as out:
+            tokens.tofile(out)
 
     for batch in _batches(documents, file_tokens):
         num_documents += len(batch)
@@ -143,9 +142,3 @@ def _batches(documents: Iterable[Sequence[int]], num_tokens: int) -> Iterator[li
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _write_synced(out: IO[bytes], tokens: NDArray) -> None:
-    tokens.tofile(out)
-    out.flush()
-    os.fsync(out.fileno())

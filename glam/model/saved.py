@@ -1,5 +1,6 @@
 """A model on disk: plain safetensors beside its configuration. Nothing is unpickled."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -15,6 +16,8 @@ CONFIG = "model.json"
 def save_model(folder: Path, model: Transformer) -> None:
     """Writes `model.safetensors` and `model.json` into an existing folder."""
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
+    with open(folder / WEIGHTS, "rb") as written:
+        os.fsync(written.fileno())  # the loop says that training is done only once the weights are safe
     (folder / CONFIG).write_text(model.config.model_dump_json(indent=1) + "\n", "utf-8")
 
 

@@ -5,7 +5,6 @@ is for people. Creating `manifest.json` after syncing all it lists is the commit
 never written again. One lock a folder, held with flock, so that kill -9 releases it.
 """
 
-import errno
 import fcntl
 import json
 import os
@@ -17,11 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Literal, Self, TypeVar
+from typing import IO, Any, BinaryIO, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from glam.records import FileEntry, Manifest, Record
+from glam.store.errors import IntegrityError, StoreError, writing
 from glam.store.identity import file_sha256, source_commit
 
 KINDS = (
@@ -42,14 +42,6 @@ HEARTBEAT_STALE_SECONDS = 60.0
 
 State = Literal["absent", "running", "interrupted", "complete"]
 RecordT = TypeVar("RecordT", bound=Record)
-
-
-class StoreError(RuntimeError):
-    """The store cannot be read or written; the message names the path and what to do."""
-
-
-class IntegrityError(StoreError):
-    """A complete folder does not hold what its manifest says."""
 
 
 class FolderReference(BaseModel):
@@ -120,17 +112,23 @@ class Folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def write_text(self, name: str, text: str) -> Path:
-        """Writes a whole file so that nobody ever sees a part of it."""
+    @contextmanager
+    def create(self, name: str) -> Iterator[BinaryIO]:
+        """A file to be written, which nobody sees before it is whole and synced."""
         with writing(self.path):
             path = self.file(name)
             partial = path.with_name(path.name + ".partial")
-            with open(partial, "w", encoding="utf-8") as out:
-                out.write(text)
+            with open(partial, "wb") as out:
+                yield out
                 out.flush()
                 os.fsync(out.fileno())
             os.replace(partial, path)
-        return path
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Writes a whole file of UTF-8 so that nobody ever sees a part of it."""
+        with self.create(name) as out:
+            out.write(text.encode())
+        return self.path / name
 
     def write_json(self, name: str, value: object) -> Path:
         return self.write_text(name, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
@@ -280,23 +278,6 @@ class Store:
 def folder_bytes(folder: Folder) -> int:
     """Bytes of all files in a folder."""
     return sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns the operating system's refusal to write into an error that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        advice = {
-            errno.ENOSPC: "the disk is full: make room (`glam store gc` shows what may go), then run the same again",
-            errno.EROFS: "the file system is read-only: choose another place with --store or GLAM_STORE",
-            errno.EACCES: "no permission to write there: choose another place with --store or GLAM_STORE",
-            errno.EPERM: "no permission to write there: choose another place with --store or GLAM_STORE",
-        }.get(error.errno or 0)
-        if advice is None:
-            raise
-        raise StoreError(f"cannot write {error.filename or path}: {advice}") from error
 
 
 def _acquire(file: IO[str], path: Path, patience_seconds: float | None) -> None:

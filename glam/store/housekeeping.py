@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from glam.store.folder import Folder, FolderReference, State, Store, StoreError, folder_bytes
+from glam.store.errors import StoreError
+from glam.store.folder import Folder, FolderReference, State, Store, folder_bytes
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pytest
 
 from glam.records import Drop
 from glam.store import IntegrityError, Store, StoreError
-from glam.store.folder import writing
+from glam.store.errors import writing
 
 MARK = "0123456789abcdef"
 
