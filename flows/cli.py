@@ -9,6 +9,7 @@ from flows.commands import housekeeping, machine, study
 from flows.refusals import REFUSALS
 from flows.server import ServerError
 from glam import environment
+from glam.store.errors import DISK_FULL, is_disk_full
 from infra.stack import StackError
 
 app = typer.Typer(
@@ -41,8 +42,12 @@ def _run(arguments: list[str]) -> int:
         return _explain("; ".join(_sentence(each) for each in error.errors()), WRONG_USE)
     except ValueError as error:
         return _explain(str(error), WRONG_USE)
-    except (*REFUSALS, StackError, ServerError, OSError) as error:
+    except (*REFUSALS, StackError, ServerError) as error:
         return _explain(str(error), FAILED)
+    except Exception as error:
+        if is_disk_full(error):
+            return _explain(DISK_FULL, FAILED)
+        raise
     if code == INTERRUPTED:  # what Typer makes of KeyboardInterrupt
         return _explain("interrupted; the same command goes on where this one stopped", INTERRUPTED)
     return code if isinstance(code, int) else DONE

@@ -21,7 +21,7 @@ class TokenScores:
 
 
 @torch.inference_mode()
-def score_rows(model: Transformer, rows: Sequence[Sequence[int]], *, max_batch_tokens: int = 8192) -> list[TokenScores]:
+def score_rows(model: Transformer, rows: Sequence[Sequence[int]], *, max_batch_tokens: int = 2048) -> list[TokenScores]:
     """Scores rows of unequal length, each of at least two ids, in the order given.
 
     Rows of like length go together, padded on the right, where causal attention never looks: the batch a

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+DISK_FULL = "the disk is full: make room (`glam store gc` shows what may go), then run the same again"
+FULL_DISK_WORDS = ("No space left on device", "database or disk is full")
+"""Of libraries that hide the system's error number: safetensors, SQLite."""
+
 
 class StoreError(RuntimeError):
     """The store cannot be read or written; the message names the path and what to do."""
@@ -21,7 +25,7 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         advice = {
-            errno.ENOSPC: "the disk is full: make room (`glam store gc` shows what may go), then run the same again",
+            errno.ENOSPC: DISK_FULL,
             errno.EROFS: "the file system is read-only: choose another place with --store or GLAM_STORE",
             errno.EACCES: "no permission to write there: choose another place with --store or GLAM_STORE",
             errno.EPERM: "no permission to write there: choose another place with --store or GLAM_STORE",
@@ -29,3 +33,12 @@ def writing(path: Path) -> Iterator[None]:
         if advice is None:
             raise
         raise StoreError(f"cannot write {error.filename or path}: {advice}") from error
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a full disk is what is behind an error, whichever library met it."""
+    while error is not None:
+        if getattr(error, "errno", None) == errno.ENOSPC or any(words in str(error) for words in FULL_DISK_WORDS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -14,7 +14,7 @@ import pytest
 
 from glam.records import Drop
 from glam.store import IntegrityError, Store, StoreError
-from glam.store.errors import writing
+from glam.store.errors import is_disk_full, writing
 
 MARK = "0123456789abcdef"
 
@@ -122,6 +122,16 @@ def test_second_claim_waits_and_kill_releases_the_lock(store: Store) -> None:
 def test_refusals_of_the_system_say_what_to_do(code: int, advice: str) -> None:
     with pytest.raises(StoreError, match=advice), writing(Path("somewhere")):
         raise OSError(code, os.strerror(code), "somewhere/file")
+
+
+def test_a_full_disk_is_recognised_behind_the_error_of_any_library() -> None:
+    sqlite = RuntimeError("(sqlite3.OperationalError) database or disk is full")
+    outer = ValueError("cannot log")
+    outer.__cause__ = sqlite
+    assert is_disk_full(outer)
+    assert is_disk_full(OSError(errno.ENOSPC, "full"))
+    assert not is_disk_full(OSError(errno.EACCES, "no"))
+    assert not is_disk_full(None)
 
 
 @pytest.fixture
