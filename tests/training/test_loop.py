@@ -3,7 +3,6 @@
 import logging
 
 import pytest
-import torch
 
 from glam.records import HeldoutPoint, StepMetrics
 from glam.store import Folder
@@ -88,7 +87,3 @@ def test_unknown_energy_stays_unknown(folder: Folder) -> None:
     assert {(metrics.energy_joules, metrics.energy_method) for metrics in train_through(make_run(folder))} == {
         (None, "none")
     }
-
-
-def test_threads_do_not_leak_from_other_tests() -> None:
-    assert torch.get_num_threads() == 1
