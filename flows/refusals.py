@@ -3,9 +3,9 @@
 import logging
 
 from glam.store import StoreError
-from infra.processors import NotEnoughResources
+from infra.processors import NotEnoughResources, RayFailed
 
-REFUSALS = (ValueError, StoreError, NotEnoughResources)
+REFUSALS = (ValueError, StoreError, NotEnoughResources, RayFailed)
 """Their message says what, where and what to do; a traceback of our code adds nothing."""
 
 

@@ -1,8 +1,10 @@
 """Prefect's API for one run when no server is configured: ours, tied to this process, on loopback.
 
 Prefect's own temporary server outlives a driver that is killed with -9. This one ends with its parent
-(`infra/lifeline.py`), and the next start removes what an earlier one may have left. It starts at once
-and is waited for later, because it needs 3 to 12 seconds. Must be entered before Prefect is imported.
+(`infra/lifeline.py`), and the next start removes what an earlier one may have left. Killed alone it is
+started again behind the same socket, where requests wait meanwhile, so that the run goes on. It starts
+at once and is waited for later, because it needs 3 to 12 seconds. Must be entered before Prefect is
+imported.
 
 As a program (`python -m flows.server FD PARENT`) it is the server itself.
 """
@@ -32,6 +34,7 @@ from infra.programs import prefect_environment
 from infra.stack_file import read_stack
 
 START_SECONDS = 120.0
+SECONDS_BETWEEN_STARTS = 1.0
 SCHEMA = "schema_version"
 
 
@@ -49,45 +52,107 @@ class ServerRecord(BaseModel):
 
 
 class Api:
-    """Prefect's API at `url`, ours (`process`) or one that was there."""
+    """Prefect's API at `url`, ours (`server`) or one that was there."""
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        process: subprocess.Popen[bytes] | None = None,
-        log: Path | None = None,
-        when_ready: Callable[[], None] = lambda: None,
-    ):
+    def __init__(self, url: str, *, server: "KeptServer | None" = None):
         self.url = url
-        self.process = process
-        self.log = log
-        self._when_ready = when_ready
+        self.server = server
 
     def wait(self, *, patience_seconds: float | None = None) -> str:
         """The address, once it answers. Raises ServerError when it does not, with the reason where it is known.
 
         Waits 120 s for a server of ours and 10 s for one that should be there, unless told otherwise.
         """
-        patience = patience_seconds or (START_SECONDS if self.process is not None else 10.0)
+        patience = patience_seconds or (START_SECONDS if self.server is not None else 10.0)
         deadline = time.monotonic() + patience
         while not answers(f"{self.url}/health"):
-            if self.process is not None and self.process.poll() is not None:
-                raise ServerError(f"Prefect's server ended with code {self.process.returncode}: {self._last_words()}")
+            if self.server is not None and (code := self.server.gave_up) is not None:
+                raise ServerError(f"Prefect's server ended with code {code}: {self.server.last_words()}")
             if time.monotonic() > deadline:
                 raise ServerError(
                     f"Prefect's API at {self.url} gives no answer within {patience:g} s: "
-                    + (self._last_words() if self.process else "start it, or unset PREFECT_API_URL to do without")
+                    + (self.server.last_words() if self.server else "start it, or unset PREFECT_API_URL to do without")
                 )
             time.sleep(0.1)
-        self._when_ready()
+        if self.server is not None:
+            self.server.ready()
         return self.url
 
-    def _last_words(self) -> str:
-        if self.log is None or not self.log.exists():
-            return "it left no log"
-        lines = self.log.read_text("utf-8", errors="replace").strip().splitlines()
-        return f"{' | '.join(lines[-5:]) or 'its log is empty'} ({self.log})"
+
+class KeptServer:
+    """The server of this run on a bound socket; once ready it is started again whenever it ends, until `stop`."""
+
+    def __init__(self, store_root: Path, listener: socket.socket, *, migrate: bool, when_ready: Callable[[], None]):
+        self.gave_up: int | None = None
+        """The code with which it ended before it was ready, if it did."""
+        self._root = store_root
+        self._listener = listener
+        self._migrate = migrate
+        self._when_ready = when_ready
+        self._log = prefect_home(store_root) / "server.log"
+        self._changing = threading.Lock()
+        self._is_ready = self._stopping = False
+        with writing(self._log):
+            self._log.write_bytes(b"")
+        self.process = self._started()
+        threading.Thread(target=self._keep, name="Prefect's server", daemon=True).start()
+
+    def ready(self) -> None:
+        """It has answered: from here on it is kept alive."""
+        with self._changing:
+            self._is_ready, self._migrate = True, False
+        self._when_ready()
+
+    def stop(self) -> None:
+        """Ends it for good."""
+        with self._changing:
+            self._stopping = True
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:  # an open connection keeps it; the database is safe with SIGKILL
+            self.process.kill()
+            self.process.wait()
+        self._record_of(self.process).unlink(missing_ok=True)
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        lines = self._log.read_text("utf-8", errors="replace").strip().splitlines()
+        return f"{' | '.join(lines[-5:]) or 'its log is empty'} ({self._log})"
+
+    def _keep(self) -> None:
+        while True:
+            code = self.process.wait()
+            with self._changing:
+                if self._stopping:
+                    return
+                if not self._is_ready:
+                    self.gave_up = code
+                    return
+                self._record_of(self.process).unlink(missing_ok=True)
+                self.process = self._started()
+            sys.stderr.write(f"Prefect's server ended with code {code} and was started again ({self._log})\n")
+            time.sleep(SECONDS_BETWEEN_STARTS)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with open(self._log, "ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "flows.server", str(self._listener.fileno()), str(os.getpid())],
+                env={**os.environ, **prefect_environment(self._root, migrate=self._migrate)},
+                pass_fds=(self._listener.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches the driver, which then ends the server
+            )
+        record = ServerRecord(server=ProcessRecord.of(process.pid), driver=ProcessRecord.of())
+        with writing(self._record_of(process)):
+            self._record_of(process).parent.mkdir(exist_ok=True)
+            self._record_of(process).write_text(record.model_dump_json(), "utf-8")
+        return process
+
+    def _record_of(self, process: subprocess.Popen[bytes]) -> Path:
+        return prefect_home(self._root) / "servers" / f"{process.pid}.json"
 
 
 @contextmanager
@@ -129,47 +194,23 @@ def reap(store_root: Path) -> int:
 def _own_server(store_root: Path) -> Iterator[Api]:
     assert "prefect" not in sys.modules, "Prefect reads its settings at import: enter local_api() before"
     assert threading.current_thread() is threading.main_thread(), "the server would end with this thread"
-    home = prefect_home(store_root)
-    log, schema, version = home / "server.log", home / SCHEMA, metadata.version("prefect")
+    schema, version = prefect_home(store_root) / SCHEMA, metadata.version("prefect")
     migrated = schema.exists() and schema.read_text("utf-8") == version
-    with ExitStack() as exits, ExitStack() as building:
+    with ExitStack() as building, socket.create_server((LOOPBACK, 0), backlog=128) as listener:
         if not migrated:  # two servers must not build one database
             building.enter_context(Store(store_root).lock("prefect-schema", patience_seconds=START_SECONDS))
-        listener = exits.enter_context(socket.create_server((LOOPBACK, 0), backlog=128))
-        with writing(log):
-            output = exits.enter_context(open(log, "wb"))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flows.server", str(listener.fileno()), str(os.getpid())],
-            env={**os.environ, **prefect_environment(store_root, migrate=not migrated)},
-            pass_fds=(listener.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches the driver, which then ends the server
-        )
 
         def built() -> None:
             schema.write_text(version, "utf-8")
             building.close()
 
-        url = f"http://{LOOPBACK}:{listener.getsockname()[1]}/api"
-        listener.close()
-        api = Api(url, process=process, log=log, when_ready=built)
-        record = home / "servers" / f"{process.pid}.json"
+        server = KeptServer(store_root, listener, migrate=not migrated, when_ready=built)
         try:
-            with writing(record):
-                record.parent.mkdir(exist_ok=True)
-                record.write_text(_record_of(process).model_dump_json(), "utf-8")
-            yield api
+            yield Api(f"http://{LOOPBACK}:{listener.getsockname()[1]}/api", server=server)
         finally:
             # After a failure or an interruption too: Prefect would try for minutes at the end of the process.
             _send_reports()
-            _stop(process)
-            record.unlink(missing_ok=True)
-
-
-def _record_of(process: subprocess.Popen[bytes]) -> ServerRecord:
-    return ServerRecord(server=ProcessRecord.of(process.pid), driver=ProcessRecord.of())
+            server.stop()
 
 
 def _send_reports() -> None:
@@ -180,15 +221,6 @@ def _send_reports() -> None:
 
         for sender in (EventsWorker, APILogWorker):
             sender.drain_all(timeout=5)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=5)
-    except subprocess.TimeoutExpired:  # an open connection keeps it; the database is safe with SIGKILL
-        process.kill()
-        process.wait()
 
 
 @contextmanager

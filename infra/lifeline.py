@@ -1,20 +1,27 @@
 """Processes that end with the one that started them, even when that is killed with -9.
 
-Two nets: the kernel's parent-death signal (Linux), and a record of pid and start time by which the
-next start recognises what an earlier one left behind. A pid alone proves nothing: numbers are reused.
+Three nets: the kernel's parent-death signal (Linux) for our own children; a guardian for what others
+start in our name; and a record of pid and start time by which the next start recognises what an earlier
+one left behind. A pid alone proves nothing: numbers are reused.
+
+As a program (`python -m infra.lifeline FD VARIABLE VALUE`) it is the guardian.
 """
 
 import ctypes
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import psutil
 from pydantic import BaseModel, ConfigDict
 
 PR_SET_PDEATHSIG = 1
 START_TOLERANCE_SECONDS = 1.0
+PATIENCE_SECONDS = 2.0
 
 
 class ProcessRecord(BaseModel):
@@ -79,8 +86,42 @@ def marked(variable: str, value: str) -> list[psutil.Process]:
     return found
 
 
+@contextmanager
+def guarded(variable: str) -> Iterator[None]:
+    """What is started in the block is gone soon after it, or after this process, however that ends.
+
+    Everything started in the block, directly or not, inherits the environment variable `variable`, by
+    which a guardian finds it. The guardian sees this process end by the end of a pipe between them.
+    """
+    mark = uuid.uuid4().hex
+    reader, writer = os.pipe()
+    guardian = subprocess.Popen(
+        [sys.executable, "-m", "infra.lifeline", str(reader), variable, mark],
+        pass_fds=(reader,),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the others
+    )
+    os.close(reader)
+    os.environ[variable] = mark
+    try:
+        yield
+    finally:
+        del os.environ[variable]
+        os.close(writer)
+        guardian.wait()
+
+
+def _guard(descriptor: int, variable: str, value: str) -> None:
+    os.read(descriptor, 1)  # nothing is ever written; it returns when the other end is closed
+    end(marked(variable, value), patience_seconds=PATIENCE_SECONDS)
+
+
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
     try:
         process.send_signal(number)
     except psutil.NoSuchProcess:
         return  # ended by itself, which is what was wanted
+
+
+if __name__ == "__main__":
+    _guard(int(sys.argv[1]), *sys.argv[2:])

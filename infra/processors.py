@@ -10,6 +10,10 @@ class NotEnoughResources(RuntimeError):
     """More was asked for than there is in all; waiting would never end."""
 
 
+class RayFailed(RuntimeError):
+    """Ray itself broke down under the work: one of its processes, or a whole node, is gone."""
+
+
 def available_cpus() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,6 +8,7 @@ hash and every file behind it. Nothing is unpickled.
 from collections.abc import Sequence
 from typing import Any
 
+import pandas
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
@@ -39,7 +40,7 @@ class StoredModel(PythonModel):
 
     def predict(  # pyright: ignore[reportIncompatibleMethodOverride] - MLflow declares None
         self,
-        model_input,  # without a type: MLflow would derive a signature from it that has no parameters
+        model_input: pandas.DataFrame,  # the one kind of type from which MLflow derives no signature of its own
         params: dict[str, Any] | None = None,
     ) -> list[Any]:
         """A continuation or a log-likelihood for each text. Raises ValueError for an unknown mode."""

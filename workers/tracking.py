@@ -139,8 +139,8 @@ class Tracker:
         status = self._client.get_run(run.run_id).info.status
         mlflow.set_tracking_uri(self.address)  # log_model knows no other way; the registry follows it
         with mlflow.start_run(run_id=run.run_id), warnings.catch_warnings():
-            # An example would make MLflow load the weights at once; types would replace our signature.
-            warnings.filterwarnings("ignore", message=".*(input example was not provided|Add type hints).*")
+            # An example would make MLflow load the weights at once.
+            warnings.filterwarnings("ignore", message=".*input example was not provided.*")
             info = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(MODEL_CODE),

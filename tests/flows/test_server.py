@@ -23,7 +23,7 @@ from pathlib import Path
 from flows.server import local_api
 with local_api(Path(sys.argv[1])) as api:
     assert os.environ["PREFECT_API_URL"] == api.url
-    early = {"url": api.url, "server": api.process.pid}
+    early = {"url": api.url, "server": api.server.process.pid}
     print(json.dumps(early), flush=True)
     api.wait()
     from prefect import flow, task
@@ -32,6 +32,9 @@ with local_api(Path(sys.argv[1])) as api:
     @flow(log_prints=True)
     def count(): return one() + 1
     print(count(), flush=True)
+    if sys.argv[2] == "go on":
+        api.server.process.kill()
+        print(count(), api.server.process.pid != early["server"], flush=True)
     if sys.argv[2] == "stay": time.sleep(120)
 """
 
@@ -89,6 +92,13 @@ def test_the_server_does_not_survive_a_driver_that_is_killed(root: Path):
     assert list((root / "prefect" / "servers").iterdir()) == []
 
 
+def test_a_server_that_is_killed_alone_is_started_again_and_the_run_goes_on(root: Path):
+    output, errors = drive(root, "go on").communicate(timeout=120)
+    assert output.splitlines()[1:] == ["2", "2 True"], errors
+    assert "Prefect's server ended with code -9 and was started again" in errors
+    assert list((root / "prefect" / "servers").iterdir()) == []
+
+
 def test_a_server_that_was_left_behind_is_ended_and_one_in_use_is_not(tmp_path: Path):
     records = tmp_path / "prefect" / "servers"
     records.mkdir(parents=True)
@@ -111,7 +121,7 @@ def test_a_configured_api_is_used_and_left_alone(tmp_path: Path, monkeypatch: py
     monkeypatch.delenv("PREFECT_HOME", raising=False)
     with local_api(tmp_path) as api:
         assert api.url == "http://127.0.0.1:1/api"
-        assert api.process is None
+        assert api.server is None
         assert os.environ["PREFECT_HOME"] == str(tmp_path / "prefect")
     assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:1/api"
     assert "PREFECT_HOME" not in os.environ

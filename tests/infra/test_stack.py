@@ -122,12 +122,17 @@ def test_processes_are_found_by_their_mark_and_ended_even_when_they_refuse():
 
 def test_what_a_killed_stack_left_is_ended_by_the_next_start(tmp_path: Path):
     left = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)"], env={**os.environ, MARK_VARIABLE: "left-behind"}
+        [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"],
+        env={**os.environ, MARK_VARIABLE: "left-behind"},
+        stdout=subprocess.PIPE,
     )
+    assert left.stdout is not None
+    left.stdout.readline()  # before it runs its environment cannot be read
     write_stack(tmp_path, stack(mark="left-behind", owner=ProcessRecord(pid=1, started=1.0)))
     with socket.create_server((LOOPBACK, 0)) as taken, pytest.raises(StackError):
         up(tmp_path, Ports(prefect=14200, mlflow=15000, dashboard=taken.getsockname()[1]))
     assert left.wait(timeout=5) is not None
+    left.stdout.close()
     assert not marked(MARK_VARIABLE, "left-behind")
     assert not (tmp_path / "stack.json").exists()
 

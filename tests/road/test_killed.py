@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from glam.lineage import study_stages
 from glam.recipes import smoke
 from glam.store import Store
 from tests.road.conftest import GLAM, Finished, Job
+
+SECONDS_TO_END = 10
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
 
@@ -27,7 +30,7 @@ def kill_driver_when(condition: Callable[[], bool], store: Store) -> None:
     wait_for(condition, job)
     os.kill(job.process.pid, signal.SIGKILL)
     job.process.wait()
-    assert job.wait_until_gone(20) == []
+    assert job.wait_until_gone(SECONDS_TO_END) == []
 
 
 def wait_for(condition: Callable[[], bool], job: Job) -> None:
@@ -38,6 +41,12 @@ def wait_for(condition: Callable[[], bool], job: Job) -> None:
         )
         assert time.monotonic() < deadline, "the point was never reached"
         time.sleep(0.02)
+
+
+def one_of(job: Job, what: str) -> psutil.Process:
+    found = [process for process in job.processes() if what in " ".join(process.cmdline())]
+    assert found, [process.cmdline() for process in job.processes()]
+    return found[0]
 
 
 def test_killed_in_every_stage_it_ends_in_the_same_bits(finished: Finished, tmp_path: Path) -> None:
@@ -56,12 +65,21 @@ def test_killed_in_every_stage_it_ends_in_the_same_bits(finished: Finished, tmp_
     assert len(made) == len(list(stages.data[0]))
 
     job = start(store)
+    wait_for(lambda: sparse.find(store) is not None and bool(files(f"runs/{dense.reference.label}-*")), job)
+    one_of(job, "raylet").kill()
+    _, errors = job.process.communicate(timeout=60)
+    assert job.process.returncode == 1, errors[-3000:]
+    assert errors.splitlines()[-1].startswith("glam: Ray broke down: ")
+    assert job.wait_until_gone(SECONDS_TO_END) == []
+    assert dense.find(store) is None
+
+    job = start(store)
     wait_for(lambda: bool(files(f"runs/{dense.reference.label}-*/checkpoints/*/checkpoint.json")), job)
-    workers = [process for process in job.processes() if "RayTrainWorker" in " ".join(process.cmdline())]
-    assert workers, [process.name() for process in job.processes()]
-    workers[0].kill()
+    one_of(job, "RayTrainWorker").kill()
+    one_of(job, "flows.server").kill()
     _, errors = job.process.communicate(timeout=240)
     assert job.process.returncode == 0, errors[-3000:]
+    assert "Prefect's server ended with code -9 and was started again" in errors
 
     assert {path: path.stat().st_mtime_ns for path in made} == made, "a finished folder was made again"
     for stage in (sparse, dense):
@@ -80,7 +98,7 @@ def test_ctrl_c_is_exit_code_130_and_leaves_nothing_running(tmp_path: Path) -> N
     _, errors = job.process.communicate(timeout=60)
     assert job.process.returncode == 130, errors[-3000:]
     assert "the same command goes on where this one stopped" in errors
-    assert job.wait_until_gone(20) == []
+    assert job.wait_until_gone(SECONDS_TO_END) == []
 
 
 def test_a_corpus_in_which_nothing_survives_is_a_clear_error(tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def test_the_environment_names_the_server_and_the_store_is_the_default(tmp_path:
     assert tracking_address(tmp_path) == "http://127.0.0.1:1"
 
 
+@pytest.mark.filterwarnings("error:.*type hints")
 def test_a_registered_version_is_a_pointer_that_completes_text_and_notices_another_result(
     tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
