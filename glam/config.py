@@ -108,6 +108,9 @@ class DataConfig(Config):
 
 Activation = Literal["relu", "gelu", "silu"]
 
+MAX_VOCABULARY = 1 << 31
+"""Token ids are stored in at most 32 bits and looked up as signed ones."""
+
 
 class ModelConfig(Config):
     """A decoder-only transformer in which every `moe_every`-th layer is a mixture of experts.
@@ -117,11 +120,14 @@ class ModelConfig(Config):
     router: that is how the dense twin of a sparse model is written down.
     """
 
-    vocab_size: int = Field(ge=2)
+    vocab_size: int = Field(ge=2, le=MAX_VOCABULARY)
+    sequence_length: int = Field(default=1024, ge=1)
+    """Tokens of the rows it is trained on (GLaM: 1,024); text is not generated beyond them."""
     num_layers: int = Field(ge=1)
     model_dim: int = Field(ge=1)
     num_heads: int = Field(ge=1)
     head_dim: int = Field(ge=1)
+    """Of one head; heads * head_dim need not be `model_dim` (in GLaM 64B/64E it is twice that)."""
     hidden_dim: int = Field(ge=1)
     """Width of the dense feed-forward layers."""
     dense_gated: bool = True
@@ -134,14 +140,27 @@ class ModelConfig(Config):
     expert_hidden_dim: int = Field(default=0, ge=0)
     """Width of one expert; 0 stands for `hidden_dim`."""
     expert_gated: bool = False
+    """GLaM's experts are not: gated ones would make 64B/64E 113.8 B active parameters, not the published 96.6 B."""
     expert_activation: Activation = "relu"
-    router: str = "top_k_dropless"
-    """A key of `glam.model.routing.ROUTERS`."""
+    """The default of Google's code for mixture layers; the Expert-Choice paper of the same team writes GELU."""
+    router: Literal["top2_capacity", "top_k_dropless", "top_k_loss_free"] = "top_k_dropless"
+    """How training routes; evaluation drops nothing whatever this says."""
+    routing_group_tokens: int | None = Field(default=None, ge=1)
+    """Consecutive tokens of a row that share expert capacity and balance; None: the whole row. Never "one group a
+    device", as in GShard: what a model learns must not depend on how many devices trained it."""
     capacity_factor: float = Field(default=2.0, gt=0)
-    """Slots of an expert in a routing group = group tokens * capacity_factor / experts (capacity routers only)."""
-    positions: Literal["t5_bias", "rope"] = "t5_bias"
+    """top2_capacity: slots of an expert in a group = group tokens * capacity_factor / experts (GShard: 2)."""
+    second_policy: Literal["all", "random"] = "all"
+    """top2_capacity: use the second expert always (praxis, lingvo), or with probability twice its weight (GShard)."""
+    router_bias_rate: float = Field(default=0.001, gt=0)
+    """top_k_loss_free: what a step adds to the bias of experts below the mean load, and takes from those above."""
+    positions: Literal["t5_bias", "rope", "learned"] = "t5_bias"
+    """GLaM's are t5_bias. "learned" is counted (GPT-3), not built."""
+    restart_positions: bool = False
+    """Counts rotary positions from the start of each document instead of the row. Rotary positions and T5's bias see
+    differences alone, so this changes rounding and nothing else."""
     extra_logit: bool = False
-    """Adds a logit of 0 to every attention softmax, so a head may attend to nothing."""
+    """Adds a logit of 0 to every attention softmax, so a head may attend to nothing (praxis, lingvo)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -158,7 +177,28 @@ class ModelConfig(Config):
             raise ValueError(f"num_experts={self.num_experts} but moe_every=0 leaves no layer to hold them")
         if self.positions == "rope" and self.head_dim % 2:
             raise ValueError(f"positions='rope' needs an even head_dim, not {self.head_dim}")
+        if self.sequence_length % self.group_tokens:
+            raise ValueError(
+                f"routing_group_tokens={self.group_tokens} does not divide sequence_length={self.sequence_length}"
+            )
+        if self.num_experts > 1 and self.router == "top2_capacity":
+            self._check_capacity()
         return self
+
+    def _check_capacity(self) -> None:
+        if self.top_k != 2:
+            raise ValueError(f"router='top2_capacity' chooses two experts, top_k={self.top_k}")
+        slots = self.group_tokens * self.capacity_factor / self.num_experts
+        if slots < 1:
+            raise ValueError(
+                f"capacity_factor={self.capacity_factor:g} gives each of {self.num_experts} experts {slots:.2g} slots "
+                f"in a routing group of {self.group_tokens} tokens; at least 1 is needed"
+            )
+
+    @property
+    def group_tokens(self) -> int:
+        """Tokens of one routing group of a full row."""
+        return self.routing_group_tokens or self.sequence_length
 
     def is_mixture_layer(self, layer: int) -> bool:
         """Whether layer `layer` (from 0) is a mixture layer; the first of each group is, as published."""
@@ -224,11 +264,16 @@ class Experiment(Config):
     eval: EvalConfig = EvalConfig()
 
     @model_validator(mode="after")
-    def one_vocabulary(self) -> Self:
+    def model_fits_data(self) -> Self:
         if self.model.vocab_size != self.data.tokenizer.vocab_size:
             raise ValueError(
                 f"model.vocab_size={self.model.vocab_size} differs from "
                 f"data.tokenizer.vocab_size={self.data.tokenizer.vocab_size}; set both"
+            )
+        if self.model.sequence_length != self.data.sequence_length:
+            raise ValueError(
+                f"model.sequence_length={self.model.sequence_length} differs from "
+                f"data.sequence_length={self.data.sequence_length}; set both"
             )
         return self
 
@@ -241,6 +286,8 @@ class RunOptions(Config):
     threads_per_worker: int = Field(default=2, ge=1)
     micro_batch_size: int | None = Field(default=None, ge=1)
     """Sequences in one forward pass of a worker; None: the worker's whole share of the batch."""
+    recompute_activations: bool = False
+    """Keep only what enters each block and compute the rest again for the gradient: less memory, a third more work."""
     num_eval_actors: int = Field(default=2, ge=1)
     log_every: int | None = Field(default=None, ge=1)
     """Steps between records; None: 200 records a run."""

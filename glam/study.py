@@ -107,7 +107,7 @@ def changed_fields(first: Mapping[str, Any], second: Mapping[str, Any], prefix: 
 def _check_equal_flops(one: str, first: Experiment, two: str, second: Experiment) -> None:
     flops = []
     for experiment in (first, second):
-        counts = count(experiment.model, sequence_length=experiment.data.sequence_length)
+        counts = count(experiment.model)
         flops.append(counts.forward_flops_per_token - counts.router_flops)
     if abs(flops[0] - flops[1]) > FLOPS_TOLERANCE * max(flops):
         raise ValueError(

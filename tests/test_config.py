@@ -38,6 +38,32 @@ def test_experts_need_a_layer_to_hold_them() -> None:
         replace(TOY, moe_every=0)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"router": "top2_capacity", "top_k": 3}, "chooses two experts, top_k=3"),
+        (
+            {"router": "top2_capacity", "capacity_factor": 0.01},
+            "capacity_factor=0.01 gives each of 4 experts 0.16 slots in a routing group of 64 tokens",
+        ),
+        ({"router": "top2"}, "top2_capacity"),
+        ({"routing_group_tokens": 24}, "routing_group_tokens=24 does not divide sequence_length=64"),
+        ({"positions": "rope", "head_dim": 15}, "even head_dim, not 15"),
+        ({"vocab_size": 1 << 32}, "vocab_size"),
+        ({"num_heads": 0}, "num_heads"),
+    ],
+)
+def test_impossible_models_are_refused_with_their_numbers(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        replace(TOY, **changes)
+
+
+def test_model_and_data_agree_on_the_sequence_length() -> None:
+    experiment = smoke().arms["sparse"]
+    with pytest.raises(ValidationError, match=r"model.sequence_length=128 differs from data.sequence_length=64"):
+        replace(experiment, model={"sequence_length": 128})
+
+
 def test_expert_width_defaults_to_the_dense_width() -> None:
     model = ModelConfig(vocab_size=8, num_layers=1, model_dim=4, num_heads=1, head_dim=4, hidden_dim=12)
     assert model.expert_hidden_dim == 12

@@ -28,7 +28,7 @@ def changed(*settings: str) -> set[str]:
     [
         ("eval.max_examples=3", {"scores", "verdicts"}),
         ("train.learning_rate=0.5", {"runs", "scores", "verdicts"}),
-        ("data.sequence_length=32", {"shards", "runs", "scores", "verdicts"}),
+        ("data.sequence_length=32 model.sequence_length=32", {"shards", "runs", "scores", "verdicts"}),
         ("data.tokenizer.train_megabytes=0.5", {"tokenizers", "heldout", "shards", "runs", "scores", "verdicts"}),
         (
             "data.filters.min_characters=9",
@@ -37,7 +37,7 @@ def changed(*settings: str) -> set[str]:
     ],
 )
 def test_a_change_renames_its_stage_and_what_follows_and_nothing_before(setting: str, kinds: set[str]) -> None:
-    assert changed(setting) == kinds
+    assert changed(*setting.split()) == kinds
 
 
 def test_names_are_labels() -> None:

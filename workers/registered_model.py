@@ -51,9 +51,10 @@ class StoredModel(PythonModel):
         texts = [str(text) for text in model_input.iloc[:, 0]]  # the signature makes a table of one column
         if mode == "loglikelihood":
             return self._log_likelihoods(texts)
-        from glam.model.generation import complete
+        from glam.model.generation import GenerationConfig, complete
 
-        return complete(self._model, self._tokenizer, texts, max_new_tokens=int(options.get("max_new_tokens", 32)))
+        settings = GenerationConfig(max_new_tokens=int(options.get("max_new_tokens", 32)))
+        return complete(self._model, self._tokenizer, texts, settings)
 
     def _log_likelihoods(self, texts: Sequence[str]) -> list[float]:
         from glam.model.likelihood import score_rows

@@ -221,7 +221,7 @@ def _following(folder: Folder, on_metrics: OnMetrics) -> Iterator[None]:
 
 def _summary(run: RunStage, folder: Folder, options: RunOptions) -> RunSummary:
     experiment = run.experiment
-    counts = count(experiment.model, sequence_length=experiment.data.sequence_length)
+    counts = count(experiment.model)
     totals = Position.model_validate_json((folder.path / TOTALS).read_bytes())
     steps, points = folder.read(STEPS, StepMetrics), folder.read(HELDOUT, HeldoutPoint)
     return RunSummary(

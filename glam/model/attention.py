@@ -4,19 +4,34 @@ No biases in the projections and no 1/sqrt(head_dim) at run time: the initial di
 weights holds that factor (praxis glam.py, lingvo `Attention`).
 """
 
-# B rows, S positions, H heads, D head width, M model width
+# B rows, S positions, Q the last of them, H heads, D head width, M model width
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import flex_attention as flex
 
 from glam.config import ModelConfig
 from glam.counting import T5_BUCKETS
+from glam.model.blocked_attention import blocked_attention
+from glam.model.cache import LayerCache
 from glam.model.layers import Initializer
 
 T5_MAX_DISTANCE = 128
 ROPE_BASE = 10_000.0
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the positions of one pass see, the same in every layer."""
+
+    first_BQ: Tensor | None
+    """The first position that each query sees; None: the first of the row."""
+    rotation: tuple[Tensor, Tensor] | None
+    """(cos, sin) of the queries' positions, [Q or B x 1 x Q, D / 2]; None without rotary positions."""
 
 
 class Attention(nn.Module):
@@ -25,6 +40,8 @@ class Attention(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
+        self.path: str | None = None
+        """A key of ATTENTION_PATHS; None: blocked on a CPU, fused elsewhere."""
         inner = config.num_heads * config.head_dim
         self.query = nn.Parameter(torch.empty(config.model_dim, inner))
         self.key = nn.Parameter(torch.empty(config.model_dim, inner))
@@ -43,60 +60,135 @@ class Attention(nn.Module):
         if self.config.positions == "t5_bias":
             init.normal(f"{name}.bias", self.bias, std=(heads * T5_BUCKETS) ** -0.5)
 
-    def forward(self, x_BSM: Tensor, mask_B1SS: Tensor) -> Tensor:
-        """`mask_B1SS` is 0 where a position may look and -inf where it may not."""
-        query_BHSD, key_BHSD, value_BHSD = (self._heads(x_BSM @ w) for w in (self.query, self.key, self.value))
-        bias = mask_B1SS
-        if self.config.positions == "t5_bias":
-            bias = bias + relative_bias(self.bias, x_BSM.shape[1])
-        else:
-            query_BHSD, key_BHSD = rotate(query_BHSD), rotate(key_BHSD)
-        if self.config.extra_logit:
-            # A key and a value of zeros are a logit of 0 that adds nothing to the output.
-            key_BHSD, value_BHSD = F.pad(key_BHSD, (0, 0, 0, 1)), F.pad(value_BHSD, (0, 0, 0, 1))
-            bias = F.pad(bias, (0, 1))
-        mixed_BHSD = F.scaled_dot_product_attention(query_BHSD, key_BHSD, value_BHSD, attn_mask=bias, scale=1.0)
-        return mixed_BHSD.transpose(1, 2).flatten(2) @ self.out
+    def forward(self, x_BQM: Tensor, sight: Sight, cache: LayerCache | None = None) -> Tensor:
+        """Of the positions `x_BQM`, which go on from those in `cache` where one is given."""
+        query_BHQD, key_BHSD, value_BHSD = (self._heads(x_BQM @ w) for w in (self.query, self.key, self.value))
+        if sight.rotation is not None:
+            query_BHQD, key_BHSD = rotate(query_BHQD, *sight.rotation), rotate(key_BHSD, *sight.rotation)
+        path = self.path or ("blocked" if x_BQM.device.type == "cpu" else "fused")
+        if cache is not None:
+            key_BHSD, value_BHSD = cache.extend(key_BHSD, value_BHSD)
+            path = "fused"
+        mixed_BHQD = ATTENTION_PATHS[path](
+            query_BHQD,
+            key_BHSD,
+            value_BHSD,
+            bias_HS=bias_by_distance(self.bias, key_BHSD.shape[2]) if self.config.positions == "t5_bias" else None,
+            first_BQ=sight.first_BQ,
+            extra_logit=self.config.extra_logit,
+        )
+        return mixed_BHQD.transpose(1, 2).flatten(2) @ self.out
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.config.num_heads, self.config.head_dim)).transpose(1, 2)
 
 
-def causal_mask(segment_BS: Tensor | None, length: int, *, dtype: torch.dtype) -> Tensor:
-    """[B or 1, 1, S, S]: a position sees itself and what stands before it in the same segment."""
-    allowed = torch.ones(length, length, dtype=torch.bool).tril()[None, None]
-    if segment_BS is not None:
-        allowed = allowed & (segment_BS[:, None, :, None] == segment_BS[:, None, None, :])
-    return torch.zeros(allowed.shape, dtype=dtype).masked_fill_(~allowed, -math.inf)
+def fused_attention(
+    query_BHQD: Tensor,
+    key_BHSD: Tensor,
+    value_BHSD: Tensor,
+    *,
+    bias_HS: Tensor | None = None,
+    first_BQ: Tensor | None = None,
+    extra_logit: bool = False,
+) -> Tensor:
+    """torch's scaled_dot_product_attention with everything in one mask; the queries are the last of the positions."""
+    num_queries, length = query_BHQD.shape[2], key_BHSD.shape[2]
+    key_S = torch.arange(length, device=query_BHQD.device)
+    hidden = key_S > key_S[length - num_queries :, None]
+    if first_BQ is not None:
+        hidden = hidden | (key_S < first_BQ[:, None, :, None])
+    if bias_HS is None:
+        mask = torch.zeros(hidden.shape, dtype=query_BHQD.dtype, device=query_BHQD.device)
+    else:
+        mask = _bias_of_pairs(bias_HS, num_queries).to(query_BHQD.dtype)
+    mask = mask.masked_fill(hidden, -math.inf)
+    if extra_logit:
+        # A key and a value of zeros are a logit of 0 that adds nothing to the output.
+        key_BHSD, value_BHSD = F.pad(key_BHSD, (0, 0, 0, 1)), F.pad(value_BHSD, (0, 0, 0, 1))
+        mask = F.pad(mask, (0, 1))
+    return F.scaled_dot_product_attention(query_BHQD, key_BHSD, value_BHSD, attn_mask=mask, scale=1.0)
 
 
-def relative_bias(table_HK: Tensor, length: int) -> Tensor:
-    """[1, H, S, S] bias of a query at row i on a key at column j, from its distance i - j.
+def flex_attention(
+    query_BHSD: Tensor,
+    key_BHSD: Tensor,
+    value_BHSD: Tensor,
+    *,
+    bias_HS: Tensor | None = None,
+    first_BQ: Tensor | None = None,
+    extra_logit: bool = False,
+) -> Tensor:
+    """torch's flex_attention, which compiles the mask into its kernel on a GPU. Not tried on a GPU."""
+    num_rows, _, length, _ = query_BHSD.shape
 
-    The table is spread over distances first and over pairs second, so that the gradient is summed along
-    diagonals instead of scattered from S x S places.
+    def visible(row: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        seen = key <= query
+        return seen if first_BQ is None else seen & (key >= first_BQ[row, query])
+
+    def biased(score: Tensor, _row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return score if bias_HS is None else score + bias_HS[head, (query - key).clamp(min=0)]
+
+    mask = flex.create_block_mask(visible, num_rows, None, length, length, device=query_BHSD.device.type)
+    attend = torch.compile(flex.flex_attention) if query_BHSD.is_cuda else flex.flex_attention
+    mixed, auxiliary = attend(
+        query_BHSD,
+        key_BHSD,
+        value_BHSD,
+        score_mod=biased,
+        block_mask=mask,
+        scale=1.0,
+        return_aux=flex.AuxRequest(lse=True),
+    )
+    if not extra_logit:
+        return mixed
+    assert auxiliary.lse is not None
+    # One more logit of 0 in the denominator: sum / (sum + 1) of what there was.
+    return mixed * auxiliary.lse.sigmoid()[..., None].to(mixed.dtype)
+
+
+ATTENTION_PATHS: Mapping[str, Callable[..., Tensor]] = {
+    "blocked": blocked_attention,
+    "fused": fused_attention,
+    "flex": flex_attention,
+}
+
+
+def bias_by_distance(table_HK: Tensor, length: int) -> Tensor:
+    """[H, S]: T5's bias of a key so many positions back.
+
+    Spread over distances first and over pairs later, so that the gradient is summed along diagonals
+    instead of scattered from S x S places.
     """
-    by_distance_HS = table_HK[:, _buckets(length)]
+    return table_HK[:, _buckets(length, table_HK.device)]
+
+
+def _bias_of_pairs(bias_HS: Tensor, num_queries: int) -> Tensor:
+    """[H, Q, S]: by query and key; what lies ahead of a query is to be hidden by the caller."""
     # Row i of the result reads distances i, i-1, ..., 0, 0, ...: a strided view of the reversed distances.
-    reversed_HR = F.pad(by_distance_HS.flip(-1), (0, length - 1), mode="replicate")
-    rows_HSS = reversed_HR.unfold(-1, length, 1).flip(-2)
-    return rows_HSS[None]
+    length = bias_HS.shape[1]
+    reversed_HR = F.pad(bias_HS.flip(-1), (0, num_queries - 1))
+    return reversed_HR.unfold(-1, length, 1).flip(-2)
 
 
-def _buckets(length: int) -> Tensor:
+def _buckets(length: int, device: torch.device) -> Tensor:
     """T5 bucket of each distance 0 .. length-1: 16 exact ones, then 16 logarithmic up to 128."""
     exact = T5_BUCKETS // 2
-    distance = torch.arange(length)
+    distance = torch.arange(length, device=device)
     scaled = torch.log(distance.clamp(min=1).double() / exact) / math.log(T5_MAX_DISTANCE / exact)
     coarse = (exact + (scaled * (T5_BUCKETS - exact)).floor().long()).clamp(max=T5_BUCKETS - 1)
     return torch.where(distance < exact, distance, coarse)
 
 
-def rotate(x_BHSD: Tensor) -> Tensor:
-    """Rotary positions (RoFormer), counted along the row; halves of the head are the pairs."""
-    length, head_dim = x_BHSD.shape[-2:]
-    frequency = ROPE_BASE ** (-torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim)
-    angle_SR = torch.arange(length, dtype=torch.float64)[:, None] * frequency
-    cos, sin = angle_SR.cos().to(x_BHSD.dtype), angle_SR.sin().to(x_BHSD.dtype)
-    first, second = x_BHSD.chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+def rotation(position_Q: Tensor, head_dim: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """(cos, sin), [..., D / 2], of positions in a row (RoFormer, arXiv:2104.09864)."""
+    frequency = ROPE_BASE ** (-torch.arange(0, head_dim, 2, dtype=torch.float64, device=position_Q.device) / head_dim)
+    angle = position_Q.double()[..., None] * frequency
+    return angle.cos().to(dtype), angle.sin().to(dtype)
+
+
+def rotate(x_BHQD: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Each pair (d, d + D / 2) of a head turned by the angle of its position."""
+    first, second = x_BHQD.chunk(2, dim=-1)
+    turned = torch.addcmul(first * cos, second, sin, value=-1), torch.addcmul(second * cos, first, sin)
+    return torch.cat(turned, dim=-1)

@@ -5,33 +5,41 @@ fits between them.
 """
 
 # N tokens, K choices, R = N * K rows sorted by expert, E experts, M model width, F expert width
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from glam.config import ModelConfig
+from glam.model.dispatch import combine, dispatch
+from glam.model.expert_paths import EXPERT_PATHS, ExpertWeights, default_path
 from glam.model.feed_forward import feed_forward
 from glam.model.layers import Initializer
-from glam.model.routing import Routing, router, top_k_dropless
+from glam.model.routing import RouterState, Routing, dropless_router, router, uniform
 
 
 class MixtureOfExperts(nn.Module):
     """The mixture layer of [B, S, M]; with one expert it is that expert and has no router.
 
-    A row of the batch is a routing group. Outside training nothing is dropped, whatever was trained.
+    A row of the batch, or a fixed piece of it, is a routing group. Outside training nothing is dropped,
+    whatever was trained.
     """
 
-    def __init__(self, config: ModelConfig):
+    router_bias: Tensor | None
+
+    def __init__(self, config: ModelConfig, layer: int = 0):
         super().__init__()
         self.config = config
+        self.layer = layer
+        self.path: str | None = None
+        """A key of EXPERT_PATHS; None: the fastest for the device."""
         shape_in = (config.num_experts, config.model_dim, config.expert_hidden_dim)
         self.weight_in = nn.Parameter(torch.empty(shape_in))
         self.weight_out = nn.Parameter(torch.empty(config.num_experts, config.expert_hidden_dim, config.model_dim))
         self.weight_gate = nn.Parameter(torch.empty(shape_in)) if config.expert_gated else None
         if config.num_experts > 1:
             self.router = nn.Parameter(torch.empty(config.model_dim, config.num_experts))
-            self.route_training = router(config.router)
+        biased = config.num_experts > 1 and config.router == "top_k_loss_free"
+        # A buffer: saved with the weights, changed by adjust_router_bias() and by no gradient.
+        self.register_buffer("router_bias", torch.zeros(config.num_experts) if biased else None)
 
     def initialize(self, name: str, init: Initializer) -> None:
         _, width, hidden = self.weight_in.shape
@@ -42,59 +50,47 @@ class MixtureOfExperts(nn.Module):
         if self.config.num_experts > 1:
             init.uniform(f"{name}.router", self.router, fan_in=width)
 
-    def forward(self, x_BSM: Tensor) -> tuple[Tensor, Routing | None]:
+    def forward(self, x_BSM: Tensor, row_key_B: Tensor | None = None) -> tuple[Tensor, Routing | None]:
         if self.config.num_experts == 1:
             return self._expert(x_BSM, 0), None
-        route = self.route_training if self.training else top_k_dropless
-        precise = torch.promote_types(x_BSM.dtype, torch.float32)
-        routing = route(x_BSM.to(precise) @ self.router.to(precise), self.config)
+        routing = self.route(x_BSM, row_key_B)
         x_NM = x_BSM.flatten(0, 1)
-        rows_RM, order_R, rows_per_expert = dispatch(x_NM, routing.expert_GTK.flatten(0, 1), self.config.num_experts)
-        computed_RM = self.compute(rows_RM, rows_per_expert)
-        y_NM = combine(computed_RM, order_R, routing.weight_GTK.flatten(0, 1).to(x_NM.dtype))
-        return y_NM.unflatten(0, x_BSM.shape[:2]), routing
+        rows_RM, plan = dispatch(x_NM, routing.expert_GTK.flatten(0, 1), self.config.num_experts)
+        computed_RM = self.compute(rows_RM, plan.counts_E)
+        y_NM = combine(computed_RM, routing.weight_GTK.flatten(0, 1).to(computed_RM.dtype), plan)
+        return y_NM.view_as(x_BSM), routing
 
-    def compute(self, rows_RM: Tensor, rows_per_expert: list[int]) -> Tensor:
-        """Each expert on its rows; rows beyond the last expert's were dropped and come out as zeros."""
-        # unbind gives the gradient of all experts in one piece; indexing would make E full-size ones.
-        ins, outs = self.weight_in.unbind(), self.weight_out.unbind()
-        gates = self.weight_gate.unbind() if self.weight_gate is not None else (None,) * len(ins)
-        *kept, dropped = rows_RM.split(rows_per_expert)
-        computed = [
-            feed_forward(rows, weight_in, gate, weight_out, self.config.expert_activation)
-            for rows, weight_in, gate, weight_out in zip(kept, ins, gates, outs, strict=True)
-        ]
-        return torch.cat([*computed, torch.zeros_like(dropped)])
+    def route(self, x_BSM: Tensor, row_key_B: Tensor | None = None) -> Routing:
+        """Experts of every token, in float32 at least whatever the precision around it."""
+        config, (num_rows, length, _) = self.config, x_BSM.shape
+        with torch.autocast(x_BSM.device.type, enabled=False):
+            precise = torch.promote_types(x_BSM.dtype, torch.float32)
+            logits_BSE = x_BSM.to(precise) @ self.router.to(precise)
+        group_tokens = config.group_tokens if length % config.group_tokens == 0 else length
+        uniform_GT = None
+        if self.training and config.second_policy == "random":
+            row_key_B = torch.arange(num_rows, device=x_BSM.device) if row_key_B is None else row_key_B
+            uniform_GT = uniform(row_key_B, self.layer, length).view(-1, group_tokens)
+        route = router(config.router) if self.training else dropless_router(config.router)
+        return route(
+            logits_BSE.view(-1, group_tokens, config.num_experts), config, RouterState(self.router_bias, uniform_GT)
+        )
+
+    def adjust_router_bias(self, load_E: Tensor) -> None:
+        """Raises the bias of experts below the mean load by the configured rate, lowers it above."""
+        assert self.router_bias is not None, "only top_k_loss_free has a bias"
+        load_E = load_E.to(self.router_bias.dtype)
+        self.router_bias += self.config.router_bias_rate * (load_E.mean() - load_E).sign()
+
+    def compute(self, rows_RM: Tensor, counts_E: Tensor) -> Tensor:
+        """Each expert on its rows, which lie sorted by expert."""
+        weights = ExpertWeights(self.weight_in, self.weight_gate, self.weight_out)
+        if torch.is_autocast_enabled(rows_RM.device.type):  # which does not know every path's products
+            dtype = torch.get_autocast_dtype(rows_RM.device.type)
+            rows_RM, weights = rows_RM.to(dtype), weights.to(dtype)
+        path = EXPERT_PATHS[self.path or default_path(rows_RM, weights)]
+        return path(rows_RM, counts_E, weights, self.config.expert_activation)
 
     def _expert(self, x: Tensor, index: int) -> Tensor:
         gate = self.weight_gate[index] if self.weight_gate is not None else None
         return feed_forward(x, self.weight_in[index], gate, self.weight_out[index], self.config.expert_activation)
-
-
-def dispatch(x_NM: Tensor, expert_NK: Tensor, num_experts: int) -> tuple[Tensor, Tensor, list[int]]:
-    """Rows sorted by expert, the order that sorted them, and how many each expert gets (last: dropped)."""
-    sorted_R, order_R = expert_NK.flatten().sort(stable=True)
-    rows_RM = x_NM.repeat_interleave(expert_NK.shape[1], dim=0)
-    rows_per_expert = torch.bincount(sorted_R, minlength=num_experts + 1).tolist()
-    return Permute.apply(rows_RM, order_R), order_R, rows_per_expert
-
-
-def combine(computed_RM: Tensor, order_R: Tensor, weight_NK: Tensor) -> Tensor:
-    """Back in token order, the weighted sum over a token's choices."""
-    inverse_R = torch.empty_like(order_R).scatter_(0, order_R, torch.arange(len(order_R)))
-    chosen_NKM = Permute.apply(computed_RM, inverse_R).unflatten(0, weight_NK.shape)
-    return (chosen_NKM * weight_NK[..., None]).sum(dim=1)
-
-
-class Permute(torch.autograd.Function):
-    """Rows in another order. Its gradient is the inverse permutation; indexing would scatter and add."""
-
-    @staticmethod
-    def forward(context: Any, x: Tensor, order: Tensor) -> Tensor:
-        context.save_for_backward(order)
-        return x.index_select(0, order)
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        (order,) = context.saved_tensors
-        return torch.empty_like(gradient).index_copy_(0, order, gradient), None

@@ -14,6 +14,13 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "silu": F.silu,
 }
 
+ACTIVATION_GRADIENTS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "relu": lambda gradient, x: torch.ops.aten.threshold_backward(gradient, x, 0),
+    "gelu": lambda gradient, x: torch.ops.aten.gelu_backward(gradient, x, approximate="tanh"),
+    "silu": torch.ops.aten.silu_backward,
+}
+"""Gradient of the input from that of the output and the input."""
+
 
 class RMSNorm(nn.Module):
     """x / rms(x) * scale, scale starting at 1, epsilon 1e-6 (praxis normalizations.py)."""

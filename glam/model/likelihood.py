@@ -63,6 +63,12 @@ def _batches(rows: Sequence[Sequence[int]], max_batch_tokens: int) -> Iterator[l
         yield batch
 
 
+def check_ids(ids: np.ndarray, vocab_size: int) -> None:
+    """Raises ValueError when an id is outside the vocabulary; on a GPU that would end in a broken kernel."""
+    if ids.size and (ids.min() < 0 or ids.max() >= vocab_size):
+        raise ValueError(f"ids {ids.min()} to {ids.max()} are not all in the vocabulary of 0 to {vocab_size - 1}")
+
+
 def _check(rows: Sequence[Sequence[int]], vocab_size: int) -> None:
     for index, row in enumerate(rows):
         if len(row) < 2:

@@ -5,6 +5,7 @@ lack of capacity names expert E, which does not exist: the token passes by the r
 """
 
 # G routing groups, T tokens in a group, E experts, K choices
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -32,32 +33,56 @@ class Routing:
     dropped_fraction: Tensor
 
 
-Router = Callable[[Tensor, ModelConfig], Routing]
+@dataclass(frozen=True)
+class RouterState:
+    """What a router may need besides logits."""
+
+    bias_E: Tensor | None = None
+    """Of top_k_loss_free."""
+    uniform_GT: Tensor | None = None
+    """Random numbers in [0, 1), of second_policy="random"."""
 
 
-def top_k_dropless(logits_GTE: Tensor, config: ModelConfig) -> Routing:
+Router = Callable[[Tensor, ModelConfig, RouterState], Routing]
+
+
+def top_k_dropless(logits_GTE: Tensor, config: ModelConfig, _: RouterState) -> Routing:
     """The k most probable experts, weights renormalised over them; nothing is dropped."""
-    probability_GTE = logits_GTE.softmax(dim=-1)
-    weight_GTK, expert_GTK = probability_GTE.topk(config.top_k, dim=-1)
-    weight_GTK = weight_GTK / weight_GTK.sum(dim=-1, keepdim=True)
-    return _routing(logits_GTE, probability_GTE, expert_GTK[..., 0], weight_GTK, expert_GTK)
+    return _choose(logits_GTE, config.top_k, bias_E=None)
 
 
-def top_k_capacity(logits_GTE: Tensor, config: ModelConfig) -> Routing:
-    """As GShard: each expert takes a bounded number of choices of a group, first choices before second.
+def top_k_loss_free(logits_GTE: Tensor, config: ModelConfig, state: RouterState) -> Routing:
+    """As `top_k_dropless`, but chosen by logits plus a bias that evens out the load and has no gradient.
+
+    Weights are those of the logits alone. Wang et al. (arXiv:2408.15664) add the bias to sigmoid gates; added to
+    logits its effect does not depend on the number of experts. The balance loss is reported, not learned from.
+    """
+    assert state.bias_E is not None, "the layer keeps the bias"
+    routing = _choose(logits_GTE, config.top_k, bias_E=state.bias_E)
+    return dataclasses.replace(routing, balance_loss=routing.balance_loss.detach())
+
+
+def top2_capacity(logits_GTE: Tensor, config: ModelConfig, state: RouterState) -> Routing:
+    """As GShard (arXiv:2006.16668): each expert takes a bounded number of choices of a group, first before second.
 
     Weights are renormalised before the capacity is applied and not after (lingvo, praxis: `legacy_mtf_behavior`).
+    With `second_policy="random"` the second expert of weight g is used with probability min(1, 2 g).
     """
-    chosen = top_k_dropless(logits_GTE, config)
-    capacity = expert_capacity(logits_GTE.shape[1], config)
+    chosen = _choose(logits_GTE, 2, bias_E=None)
+    wanted_GTK = torch.ones_like(chosen.expert_GTK, dtype=torch.bool)
+    if config.second_policy == "random":
+        assert state.uniform_GT is not None, "the layer draws the numbers"
+        wanted_GTK[..., 1] = state.uniform_GT < 2 * chosen.weight_GTK[..., 1]
     # Choice-major order inside a group: all first choices in token order, then all second ones.
-    expert_GKT = chosen.expert_GTK.transpose(1, 2)
-    one_hot_GNE = F.one_hot(expert_GKT.flatten(1), config.num_experts)
+    expert_GKT, wanted_GKT = chosen.expert_GTK.transpose(1, 2), wanted_GTK.transpose(1, 2)
+    one_hot_GNE = F.one_hot(expert_GKT.flatten(1), config.num_experts) * wanted_GKT.flatten(1)[..., None]
     position_GN = ((one_hot_GNE.cumsum(dim=1) - 1) * one_hot_GNE).sum(dim=-1)
-    kept_GTK = (position_GN < capacity).unflatten(1, expert_GKT.shape[1:]).transpose(1, 2)
-    weight_GTK = chosen.weight_GTK * kept_GTK
+    kept_GN = (position_GN < expert_capacity(logits_GTE.shape[1], config)) & wanted_GKT.flatten(1)
+    kept_GTK = kept_GN.unflatten(1, expert_GKT.shape[1:]).transpose(1, 2)
     expert_GTK = torch.where(kept_GTK, chosen.expert_GTK, config.num_experts)
-    return _routing(logits_GTE, logits_GTE.softmax(dim=-1), chosen.expert_GTK[..., 0], weight_GTK, expert_GTK)
+    return dataclasses.replace(
+        chosen, weight_GTK=chosen.weight_GTK * kept_GTK, expert_GTK=expert_GTK, **_load(expert_GTK, config.num_experts)
+    )
 
 
 def expert_capacity(group_tokens: int, config: ModelConfig) -> int:
@@ -66,7 +91,29 @@ def expert_capacity(group_tokens: int, config: ModelConfig) -> int:
     return max(4, -(-slots // 4) * 4)
 
 
-ROUTERS: Mapping[str, Router] = {"top_k_dropless": top_k_dropless, "top_k_capacity": top_k_capacity}
+def uniform(row_key_B: Tensor, layer: int, length: int) -> Tensor:
+    """[B, S] numbers in [0, 1), float64, decided by key, layer and position alone.
+
+    So a random choice does not depend on how rows are shared out among workers. Mixing as SplitMix64
+    (Steele et al., 2014); int64 products wrap as unsigned ones do.
+    """
+    place_S = torch.arange(length, device=row_key_B.device) + (layer << 32)
+    state = row_key_B[:, None] * -0x61C8864680B583EB + place_S * -0x3B314601E57A13AD
+    for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15)):
+        state = (state ^ _shift_right(state, shift)) * factor
+    return _shift_right(state ^ _shift_right(state, 31), 11).double() * 2.0**-53
+
+
+def _shift_right(x: Tensor, bits: int) -> Tensor:
+    """Of 64 bits taken as unsigned."""
+    return (x >> bits) & ((1 << (64 - bits)) - 1)
+
+
+ROUTERS: Mapping[str, Router] = {
+    "top2_capacity": top2_capacity,
+    "top_k_dropless": top_k_dropless,
+    "top_k_loss_free": top_k_loss_free,
+}
 
 
 def router(name: str) -> Router:
@@ -76,20 +123,36 @@ def router(name: str) -> Router:
     return ROUTERS[name]
 
 
-def _routing(
-    logits_GTE: Tensor, probability_GTE: Tensor, first_GT: Tensor, weight_GTK: Tensor, expert_GTK: Tensor
-) -> Routing:
+def dropless_router(name: str) -> Router:
+    """The one that evaluates what was trained with the router of that name: the same choices, none dropped."""
+    return top_k_dropless if name == "top2_capacity" else router(name)
+
+
+def _choose(logits_GTE: Tensor, top_k: int, bias_E: Tensor | None) -> Routing:
     num_experts = logits_GTE.shape[-1]
-    first_share_GE = F.one_hot(first_GT, num_experts).to(probability_GTE.dtype).mean(dim=1)
+    probability_GTE = logits_GTE.softmax(dim=-1)
+    scores_GTE = probability_GTE if bias_E is None else logits_GTE.detach() + bias_E
+    expert_GTK = scores_GTE.topk(top_k, dim=-1).indices
+    weight_GTK = probability_GTE.gather(-1, expert_GTK)
+    first_share_GE = F.one_hot(expert_GTK[..., 0], num_experts).to(probability_GTE.dtype).mean(dim=1)
     balance_G = num_experts * (first_share_GE * probability_GTE.mean(dim=1)).sum(dim=-1)
-    load_E = torch.bincount(expert_GTK.flatten(), minlength=num_experts + 1)[:num_experts]
     detached = logits_GTE.detach()
     return Routing(
-        weight_GTK=weight_GTK,
+        weight_GTK=weight_GTK / weight_GTK.sum(dim=-1, keepdim=True),
         expert_GTK=expert_GTK,
         balance_loss=balance_G.mean(),
         z_loss=logits_GTE.logsumexp(dim=-1).square().mean(),
-        load_E=load_E,
         entropy=-(detached.log_softmax(dim=-1) * detached.softmax(dim=-1)).sum(dim=-1).mean(),
-        dropped_fraction=1 - load_E.sum() / expert_GTK.numel(),
+        **_load(expert_GTK, num_experts),
     )
+
+
+def rows_of_experts(expert: Tensor, num_experts: int) -> Tensor:
+    """[E] int64: how many choices each expert got, whatever the shape; dropped ones (expert E) are left out."""
+    counts = torch.zeros(num_experts + 1, dtype=torch.long, device=expert.device)
+    return counts.scatter_add_(0, expert.flatten(), torch.ones_like(expert.flatten()))[:num_experts]
+
+
+def _load(expert_GTK: Tensor, num_experts: int) -> dict[str, Tensor]:
+    load_E = rows_of_experts(expert_GTK, num_experts)
+    return {"load_E": load_E, "dropped_fraction": 1 - load_E.sum() / expert_GTK.numel()}

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from glam.config import ModelConfig
-from glam.model.attention import Attention, causal_mask
+from glam.model.attention import Attention, Sight, rotation
+from glam.model.cache import Cache, LayerCache
 from glam.model.experts import MixtureOfExperts
 from glam.model.feed_forward import FeedForward
 from glam.model.layers import Initializer, RMSNorm
@@ -45,23 +47,33 @@ class Block(nn.Module):
         self.attention_norm = RMSNorm(config.model_dim)
         self.attention = Attention(config)
         self.feed_forward_norm = RMSNorm(config.model_dim)
-        self.feed_forward = MixtureOfExperts(config) if config.is_mixture_layer(layer) else FeedForward(config)
+        mixture = config.is_mixture_layer(layer)
+        self.feed_forward = MixtureOfExperts(config, layer) if mixture else FeedForward(config)
 
-    def forward(self, x_BSM: Tensor, mask_B1SS: Tensor) -> tuple[Tensor, Routing | None]:
-        x_BSM = x_BSM + self.attention(self.attention_norm(x_BSM), mask_B1SS)
+    def forward(
+        self, x_BSM: Tensor, sight: Sight, row_key_B: Tensor | None = None, cache: LayerCache | None = None
+    ) -> tuple[Tensor, Routing | None]:
+        x_BSM = x_BSM + self.attention(self.attention_norm(x_BSM), sight, cache)
         normed = self.feed_forward_norm(x_BSM)
         if isinstance(self.feed_forward, MixtureOfExperts):
-            change, routing = self.feed_forward(normed)
+            change, routing = self.feed_forward(normed, row_key_B)
             return x_BSM + change, routing
         return x_BSM + self.feed_forward(normed), None
 
 
 class Transformer(nn.Module):
-    """Logits of the next token at every position of packed rows."""
+    """Logits of the next token at every position of packed rows.
+
+    Raises ValueError for a configuration that can be counted but not built.
+    """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
+        if config.positions == "learned":
+            raise ValueError("positions='learned' can be counted, not built; choose t5_bias or rope")
         self.config = config
+        self.recompute_activations = False
+        """Whether training keeps only what enters each block and computes the rest again for the gradient."""
         self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.model_dim))
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
         self.final_norm = RMSNorm(config.model_dim)
@@ -75,17 +87,59 @@ class Transformer(nn.Module):
             block.attention.initialize(f"blocks.{layer}.attention", init)
             block.feed_forward.initialize(f"blocks.{layer}.feed_forward", init)
 
-    def forward(self, ids_BS: Tensor, segment_BS: Tensor | None = None) -> Output:
-        """`segment_BS` numbers the documents of a packed row; they do not see each other. None: one document a row."""
+    def forward(self, ids_BS: Tensor, segment_BS: Tensor | None = None, row_key_B: Tensor | None = None) -> Output:
+        """Logits after every position, and the routing.
+
+        `segment_BS` numbers the documents of a packed row; they do not see each other. None: one document a row.
+        `row_key_B` are numbers that decide a router's random choices; None: a row's place in the batch.
+        """
+        first_BS = None if segment_BS is None else _first_of_segment(segment_BS)
+        position = torch.arange(ids_BS.shape[1], device=ids_BS.device)
+        if first_BS is not None and self.config.restart_positions:
+            position = (position - first_BS)[:, None]
+        sight = self._sight(position, first_BS)
         x_BSM = F.embedding(ids_BS, self.embedding)
-        mask = causal_mask(segment_BS, ids_BS.shape[1], dtype=x_BSM.dtype)
         routings = []
         for block in self.blocks:
-            x_BSM, routing = block(x_BSM, mask)
+            if self.recompute_activations and torch.is_grad_enabled():
+                x_BSM, routing = checkpoint(block, x_BSM, sight, row_key_B, use_reentrant=False)
+            else:
+                x_BSM, routing = block(x_BSM, sight, row_key_B)
             if routing is not None:
                 routings.append(routing)
-        scaled = self.final_norm(x_BSM) * self.config.model_dim**-0.5
-        return Output(scaled @ self.embedding.t(), _summarize(routings))
+        return Output(self._logits(x_BSM), _summarize(routings))
+
+    def extend(self, ids_BQ: Tensor, cache: Cache) -> Tensor:
+        """[B, V] logits after the last of these ids, which go on from what `cache` holds and are added to it."""
+        start, num_new = cache.length, ids_BQ.shape[1]
+        sight = self._sight(torch.arange(start, start + num_new, device=ids_BQ.device), cache.first(num_new))
+        x_BQM = F.embedding(ids_BQ, self.embedding)
+        for block, layer in zip(self.blocks, cache.layers, strict=True):
+            x_BQM, _ = block(x_BQM, sight, cache=layer)
+        return self._logits(x_BQM[:, -1])
+
+    def adjust_router_bias(self, load_LE: Tensor) -> None:
+        """After a step: makes experts below the mean load likelier and those above it less so (top_k_loss_free).
+
+        `load_LE` are the choices of the whole batch, as `RoutingSummary.load_LE` counts them.
+        """
+        mixtures = [block.feed_forward for block in self.blocks if isinstance(block.feed_forward, MixtureOfExperts)]
+        for mixture, load_E in zip(mixtures, load_LE, strict=True):
+            mixture.adjust_router_bias(load_E)
+
+    def _sight(self, position: Tensor, first_BQ: Tensor | None) -> Sight:
+        rope = self.config.positions == "rope"
+        return Sight(first_BQ, rotation(position, self.config.head_dim, self.embedding.dtype) if rope else None)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        return (self.final_norm(x) * self.config.model_dim**-0.5) @ self.embedding.t()
+
+
+def _first_of_segment(segment_BS: Tensor) -> Tensor:
+    """[B, S]: where the document of each position begins."""
+    place_S = torch.arange(segment_BS.shape[1], device=segment_BS.device)
+    begins_BS = F.pad(segment_BS[:, 1:] != segment_BS[:, :-1], (1, 0), value=True)
+    return torch.where(begins_BS, place_S, 0).cummax(dim=1).values
 
 
 def _summarize(routings: list[Routing]) -> RoutingSummary | None:

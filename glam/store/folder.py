@@ -235,6 +235,14 @@ class Store:
                 label, _, mark = path.name.rpartition("-")
                 yield Folder(path, FolderReference(kind=each, label=label, fingerprint=mark))
 
+    def named(self, kind: str, name: str) -> list[Folder]:
+        """Folders that a person may mean by `name`: a label, a fingerprint, or both as the folder is called."""
+        return [
+            folder
+            for folder in self.folders(kind)
+            if name in (folder.reference.label, folder.reference.fingerprint, folder.path.name, str(folder.reference))
+        ]
+
     @contextmanager
     def claim(self, kind: str, label: str, fingerprint: str) -> Iterator[Folder]:
         """Holds the folder's lock: waits for another owner, then yields it open, or complete if done meanwhile.

@@ -68,6 +68,7 @@ def train(run: Run, group: DataParallel, meter: Meter) -> Iterator[StepMetrics]:
     save_every = options.save_every or max(1, config.num_steps // 10)
     share = group.share(config.global_batch_size)
     model = Transformer(run.model).to(getattr(torch, config.precision))
+    model.recompute_activations = options.recompute_activations
     model.initialize(config.seed)
     optimizer = make_optimizer(model, config)
     position = checkpoint.load_newest(run.folder, model, optimizer)
@@ -87,6 +88,7 @@ def train(run: Run, group: DataParallel, meter: Meter) -> Iterator[StepMetrics]:
                 config,
                 end_of_text=run.end_of_text,
                 group=group,
+                first_row=position.step * config.global_batch_size + share.start,
                 micro_batch_size=options.micro_batch_size,
             )
         position = clock.position(position.step + 1, position.skipped_steps + (not result.applied))

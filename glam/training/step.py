@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glam.config import TrainConfig
+from glam.model.likelihood import check_ids
 from glam.model.transformer import RoutingSummary, Transformer
 from glam.training.parallel import DataParallel
 
@@ -37,9 +38,15 @@ def train_step(
     *,
     end_of_text: int,
     group: DataParallel,
+    first_row: int = 0,
     micro_batch_size: int | None = None,
 ) -> StepResult:
-    """Takes this worker's rows of the batch ([B, S + 1] ids) and makes one step with all workers."""
+    """Takes this worker's rows of the batch ([B, S + 1] ids) and makes one step with all workers.
+
+    `first_row` numbers the first of them over the whole training, which decides a router's random choices. Raises
+    ValueError for ids outside the vocabulary.
+    """
+    check_ids(rows, model.config.vocab_size)
     model.train()
     pieces = np.array_split(rows, -(-len(rows) // (micro_batch_size or len(rows))))
     sums: Tensor | None = None
@@ -47,7 +54,8 @@ def train_step(
     for piece in pieces:
         share = len(piece) / len(rows)
         inputs_BS, targets_BS, segment_BS = unpack(piece, end_of_text)
-        output = model(inputs_BS, segment_BS)
+        output = model(inputs_BS, segment_BS, torch.arange(first_row, first_row + len(piece)))
+        first_row += len(piece)
         loss = F.cross_entropy(output.logits_BSV.flatten(0, 1), targets_BS.flatten())
         (share * objective(loss, output.routing, config)).backward()
         values = share * _reported(loss, output.routing)
@@ -65,6 +73,8 @@ def train_step(
     if load_LE is None:
         return StepResult(loss=means[0], grad_norm=float(grad_norm), applied=applied)
     load = group.sum(load_LE.double())
+    if applied and model.config.router == "top_k_loss_free":
+        model.adjust_router_bias(load)
     return StepResult(
         loss=means[0],
         grad_norm=float(grad_norm),

@@ -141,7 +141,7 @@ def make_study() -> MakeStudy:
 
     def make(*, seeds: tuple[int, ...] = (0, 1), schedule: str = "inverse_sqrt", more: int = 0) -> Study:
         sparse = Experiment(
-            data=DataConfig(tokenizer=TokenizerConfig(vocab_size=512)),
+            data=DataConfig(tokenizer=TokenizerConfig(vocab_size=512), sequence_length=64),
             model=VARIANTS["toy_4e"],
             train=TrainConfig(num_steps=STEPS[-1], global_batch_size=16, warmup_steps=20, schedule=schedule),
             eval=EvalConfig(),

@@ -55,6 +55,43 @@ def test_a_step_that_is_not_finite_changes_nothing() -> None:
         assert torch.equal(tensor, before[name]) or torch.isnan(before[name]).any()
 
 
+def test_random_second_experts_are_the_same_however_the_batch_is_cut() -> None:
+    config = replace(TOY, router="top2_capacity", second_policy="random", sequence_length=16)
+    losses = []
+    for micro_batch_size in (None, 1):
+        model = Transformer(config).double()
+        model.initialize(0)
+        losses.append(step(model, micro_batch_size=micro_batch_size).loss)
+        assert step(model).dropped_fraction > 0
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+
+
+def test_the_loss_free_router_moves_its_bias_after_a_step_by_the_load_of_the_whole_batch() -> None:
+    config = replace(TOY, router="top_k_loss_free", router_bias_rate=0.01)
+    biases = []
+    for micro_batch_size in (None, 1):
+        model = Transformer(config).double()
+        model.initialize(0)
+        step(model, micro_batch_size=micro_batch_size)
+        biases.append(model.state_dict()["blocks.0.feed_forward.router_bias"])
+    assert torch.equal(*biases)
+    assert set(biases[0].abs().tolist()) <= {0.0, 0.01}
+    assert biases[0].any()
+
+
+def test_ids_outside_the_vocabulary_are_an_error_before_anything_is_computed() -> None:
+    model = build()
+    with pytest.raises(ValueError, match="ids 0 to 512 are not all in the vocabulary of 0 to 511"):
+        train_step(
+            model,
+            optimizer(model, CONFIG),
+            np.array([[0, 1, 512]]),
+            CONFIG,
+            end_of_text=0,
+            group=DataParallel(),
+        )
+
+
 def test_dense_models_report_no_routing() -> None:
     model = Transformer(dense_twin(TOY)).double()
     model.initialize(0)

@@ -1,0 +1,131 @@
+"""Commands about models: generate, counts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Column, Table
+
+from flows.commands.options import AsJson, StorePath, console, open_store, print_json
+from glam.counting import count
+from glam.model.generation_config import GenerationConfig
+from glam.store import Store
+from glam.variants import VARIANTS, variant
+
+DEFAULTS = GenerationConfig()
+FILES = ("model.safetensors", "model.json", "tokenizer.json")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Puts these commands on the command line."""
+    app.command()(generate)
+    app.command()(counts)
+
+
+def generate(
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help=f"A run of the store by its label, fingerprint or both; or a folder with {', '.join(FILES)}.",
+        ),
+    ],
+    prompt: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Text to go on from; repeatable.")] = None,
+    prompt_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="More prompts, one a line.", exists=True, dir_okay=False)
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(help="New tokens of each prompt.")] = DEFAULTS.max_new_tokens,
+    temperature: Annotated[float, typer.Option(help="0 is greedy; above it samples.")] = DEFAULTS.temperature,
+    top_k: Annotated[int | None, typer.Option(help="Sample among the so many likeliest.")] = DEFAULTS.top_k,
+    top_p: Annotated[float, typer.Option(help="Sample among the likeliest of this probability.")] = DEFAULTS.top_p,
+    beams: Annotated[int, typer.Option(help="Beam search of this width.")] = DEFAULTS.num_beams,
+    length_penalty: Annotated[
+        float, typer.Option(help="Beams rank by log-probability / length ** penalty.")
+    ] = DEFAULTS.length_penalty,
+    stop: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="End before this text; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides what is sampled.")] = DEFAULTS.seed,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Continue prompts with a trained model."""
+    prompts = _prompts(prompt or [], prompt_file)
+    config = GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        num_beams=beams,
+        length_penalty=length_penalty,
+        stop=tuple(stop or ()),
+        seed=seed,
+    )
+    folder = find_checkpoint(open_store(store), checkpoint)
+
+    from glam.data.tokenizer import Tokenizer
+    from glam.model.generation import complete
+    from glam.model.saved import load_model
+
+    texts = complete(load_model(folder), Tokenizer.load(folder), prompts, config)
+    if as_json:
+        completions = [{"prompt": prompt, "text": text} for prompt, text in zip(prompts, texts, strict=True)]
+        print_json({"checkpoint": str(folder), "config": config.model_dump(), "completions": completions})
+        return
+    for number, (given, text) in enumerate(zip(prompts, texts, strict=True)):
+        typer.echo(("\n" if number else "") + typer.style(given, bold=True) + text)
+
+
+def counts(
+    variants: Annotated[list[str] | None, typer.Argument(metavar="[VARIANT]...", help="Default: all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Parameters and FLOPs of the models that have a name."""
+    rows = [{"variant": name, **count(variant(name)).as_row()} for name in variants or VARIANTS]
+    if as_json:
+        print_json(rows)
+        return
+    columns = {
+        "total_params": "parameters",
+        "active_params": "active",
+        "forward_flops_per_token": "FLOPs/token forward",
+        "training_flops_per_token": "FLOPs/token training",
+        "weight_bytes_float32": "bytes in float32",
+    }
+    table = Table("variant", *(Column(title, justify="right") for title in columns.values()), box=None)
+    for row in rows:
+        table.add_row(str(row["variant"]), *(f"{row[name]:,}" for name in columns))
+    console().print(table)
+
+
+def find_checkpoint(store: Store, name: str) -> Path:
+    """The folder of a complete run, or `name` itself where it is a folder with a model.
+
+    Raises ValueError where there is none, where `name` means several runs, and where files are missing.
+    """
+    named = store.named("runs", name)
+    found = [folder for folder in named if folder.complete]
+    if len(found) == 1:
+        return found[0].path
+    if found:
+        raise ValueError(f"{name!r} names several runs, take one: {', '.join(folder.path.name for folder in found)}")
+    if named:
+        states = ", ".join(f"{folder.path.name} is {folder.state()}" for folder in named)
+        raise ValueError(f"{states}: it has no finished model yet; `glam train` goes on with it")
+    folder = Path(name)
+    if not folder.is_dir():
+        known = [folder.path.name for folder in store.folders("runs") if folder.complete]
+        raise ValueError(
+            f"no run {name!r} in {store.root}, and no folder of that name; runs there: {', '.join(known) or 'none'}"
+        )
+    if missing := [file for file in FILES if not (folder / file).is_file()]:
+        raise ValueError(f"{folder} holds no model: {', '.join(missing)} missing")
+    return folder
+
+
+def _prompts(given: Sequence[str], file: Path | None) -> list[str]:
+    prompts = list(given)
+    if file is not None:
+        prompts += [line for line in file.read_text("utf-8").split("\n") if line]
+    if not prompts:
+        raise ValueError("nothing to go on from: give --prompt TEXT or --prompt-file FILE")
+    return prompts

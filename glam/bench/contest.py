@@ -1,0 +1,71 @@
+"""The process of one contestant: builds it, then answers questions, one line of JSON each, until there are no more.
+
+`round` is answered with the seconds of one call, `memory` with what building and calling took.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TextIO
+
+import psutil
+
+ROUND_SECONDS = 0.3
+"""A round is at least one call, and as many as begin within this time."""
+STATUS = Path("/proc/self/status")
+KIB = 1024
+
+
+def main(spec: str) -> None:
+    """Serves the contestant `{"builder": "module:function", "arguments": {...}}`."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what libraries print is no answer
+    contestant = json.loads(spec)
+    module, _, function = contestant["builder"].partition(":")
+    build = getattr(import_module(module), function)
+    imported = peak_bytes()
+    call = build(**contestant["arguments"])
+    built = psutil.Process().memory_info().rss
+    _say(answers, {"built": True})
+    for question in sys.stdin:
+        if question == "round\n":
+            _say(answers, {"seconds": _round(call)})
+        else:
+            assert question == "memory\n", question
+            peak = peak_bytes()
+            _say(answers, {"peak_bytes": peak - imported, "call_bytes": peak - built})
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held.
+
+    Where there is /proc it is read there: Linux starts a process's ru_maxrss at the peak of the one that started it.
+    """
+    if STATUS.exists():
+        (line,) = [line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * KIB
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * KIB
+
+
+def _round(call: Callable[[], object]) -> float:
+    start, calls = time.perf_counter(), 0
+    while True:
+        call()
+        calls += 1
+        elapsed = time.perf_counter() - start
+        if elapsed >= ROUND_SECONDS:
+            return elapsed / calls
+
+
+def _say(answers: TextIO, answer: dict[str, Any]) -> None:
+    answers.write(json.dumps(answer) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

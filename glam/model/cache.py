@@ -1,0 +1,55 @@
+"""What generation keeps of the positions it has seen: keys and values of every layer."""
+
+# B rows, H heads, S positions with room, Q new ones, D head width
+import torch
+from torch import Tensor
+
+from glam.config import ModelConfig
+
+
+class LayerCache:
+    """Keys and values of one layer."""
+
+    def __init__(self, config: ModelConfig, num_rows: int, capacity: int, like: Tensor):
+        shape = (num_rows, config.num_heads, capacity, config.head_dim)
+        self._keys, self._values = like.new_empty(shape), like.new_empty(shape)
+        self.length = 0
+
+    def extend(self, key_BHQD: Tensor, value_BHQD: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values, these included."""
+        start, self.length = self.length, self.length + key_BHQD.shape[2]
+        self._keys[:, :, start : self.length] = key_BHQD
+        self._values[:, :, start : self.length] = value_BHQD
+        return self._keys[:, :, : self.length], self._values[:, :, : self.length]
+
+    def select(self, row_B: Tensor) -> None:
+        """Each row goes on from the past of another one."""
+        self._keys, self._values = self._keys.index_select(0, row_B), self._values.index_select(0, row_B)
+
+
+class Cache:
+    """All layers of a batch of rows that end together; shorter ones begin with padding, which nothing sees."""
+
+    def __init__(self, config: ModelConfig, padding_B: Tensor, capacity: int, like: Tensor):
+        """`padding_B` counts the padding before each prompt, `like` has the dtype and device of the weights."""
+        self.layers = [LayerCache(config, len(padding_B), capacity, like) for _ in range(config.num_layers)]
+        self._padding_B = padding_B
+        self._any_padding = bool(padding_B.any())
+
+    @property
+    def length(self) -> int:
+        """Positions seen by all layers."""
+        return self.layers[0].length
+
+    def first(self, num_new: int) -> Tensor | None:
+        """[B, Q]: the first position that the next `num_new` ones see; padding sees itself, or it would see nothing."""
+        if not self._any_padding:
+            return None
+        own_Q = torch.arange(self.length, self.length + num_new, device=self._padding_B.device)
+        return torch.minimum(self._padding_B[:, None], own_Q)
+
+    def select(self, row_B: Tensor) -> None:
+        """Each row goes on from the past of another one."""
+        self._padding_B = self._padding_B[row_B]
+        for layer in self.layers:
+            layer.select(row_B)

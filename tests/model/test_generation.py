@@ -1,0 +1,407 @@
+"""The cache changes nothing but the time; each way of choosing gives what its definition says."""
+
+# V vocabulary
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from glam.config import ModelConfig, replace
+from glam.model import generation
+from glam.model.beam_search import search_rows
+from glam.model.cache import Cache
+from glam.model.decoding import Ending
+from glam.model.generation import GenerationConfig, complete, generate
+from glam.model.transformer import Transformer
+from glam.study import dense_twin
+from glam.variants import VARIANTS
+
+TOY = VARIANTS["toy_4e"]
+MODELS = {
+    "mixture": TOY,
+    "capacity_in_training": replace(TOY, router="top2_capacity", capacity_factor=0.5),
+    "loss_free": replace(TOY, router="top_k_loss_free"),
+    "dense": dense_twin(TOY),
+    "t5_bias": replace(TOY, moe_every=0, num_experts=1, top_k=1),
+    "rope": replace(TOY, positions="rope"),
+    "extra_logit": replace(TOY, extra_logit=True),
+    "rope_extra_logit": replace(TOY, positions="rope", extra_logit=True),
+}
+TINY = replace(TOY, vocab_size=5)
+
+
+def build(config: ModelConfig, dtype: torch.dtype = torch.float64, *, scale: float = 1.0) -> Transformer:
+    """A model whose attention matters: as drawn, the tied embedding mostly repeats the last id."""
+    model = Transformer(config)
+    model.initialize(0)
+    with torch.no_grad():
+        for block in model.blocks:
+            block.attention.out.mul_(3)  # type: ignore[union-attr]
+        model.embedding.mul_(scale)
+    return model.to(dtype).eval()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Products this small lose time to the meetings of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def toy() -> Transformer:
+    return build(TOY)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Transformer:
+    return build(TINY)
+
+
+def rows_of(*lengths: int, vocab_size: int = TOY.vocab_size) -> list[list[int]]:
+    draw = torch.Generator().manual_seed(1)
+    return [torch.randint(1, vocab_size, (length,), generator=draw).tolist() for length in lengths]
+
+
+@torch.inference_mode()
+def log_probabilities(model: Transformer, row: list[int], news: Sequence[Sequence[int]]) -> list[float]:
+    """Of continuations of one length, without a cache."""
+    logits = model(torch.tensor([[*row, *new] for new in news])).logits_BSV[:, len(row) - 1 : -1].log_softmax(-1)
+    return logits.gather(-1, torch.tensor(news)[..., None]).sum(dim=(1, 2)).tolist()
+
+
+@torch.inference_mode()
+def greedy_without_cache(model: Transformer, row: list[int], num_new: int) -> list[int]:
+    ids = list(row)
+    for _ in range(num_new):
+        ids.append(int(model(torch.tensor([ids])).logits_BSV[0, -1].argmax()))
+    return ids[len(row) :]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+@pytest.mark.parametrize("name", MODELS)
+@torch.inference_mode()
+def test_cached_logits_are_those_of_the_whole_row(name: str, dtype: torch.dtype, tolerance: float) -> None:
+    model = build(MODELS[name], dtype)
+    rows = rows_of(12, 7, 1)
+    padding_B = torch.tensor([12 - len(row) for row in rows])
+    ids_BS = torch.tensor([[0] * (12 - len(row)) + row for row in rows])
+    new_BT = torch.tensor(rows_of(9, 9, 9))
+    cache = Cache(model.config, padding_B, 12 + 9, model.embedding)
+    # In pieces of several lengths: two at once, one by one, and the rest.
+    pieces = [ids_BS[:, :5], ids_BS[:, 5:], *new_BT.split([1, 1, 4, 3], dim=1)]
+    seen = 0
+    for piece in pieces:
+        logits_BV = model.extend(piece, cache)
+        seen += piece.shape[1]
+        for place, row in enumerate(rows):
+            whole = [*row, *new_BT[place].tolist()][: max(0, seen - int(padding_B[place]))]
+            if whole:
+                expected = model(torch.tensor([whole])).logits_BSV[0, -1]
+                assert torch.allclose(logits_BV[place], expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_rows_of_unequal_length_continue_as_each_does_alone_and_without_cache(name: str) -> None:
+    model, rows = build(MODELS[name]), rows_of(3, 17, 1, 8)
+    config = GenerationConfig(max_new_tokens=6)
+    together = generate(model, rows, config)
+    assert together == [generate(model, [row], config)[0] for row in rows]
+    assert together == [greedy_without_cache(model, row, 6) for row in rows]
+
+
+@pytest.mark.parametrize("budget", [1, 40, 60, 8192])
+@pytest.mark.parametrize(
+    "config",
+    [
+        GenerationConfig(max_new_tokens=5, temperature=1.0, seed=3),
+        GenerationConfig(max_new_tokens=5, temperature=0.8, top_k=20, top_p=0.9),
+        GenerationConfig(max_new_tokens=5, num_beams=3),
+    ],
+    ids=["sampled", "top_k_top_p", "beams"],
+)
+def test_how_rows_are_batched_does_not_matter(toy: Transformer, config: GenerationConfig, budget: int) -> None:
+    rows = rows_of(4, 9, 2, 9)
+    expected = generate(toy, rows, config)
+    assert generate(toy, rows, config, max_batch_tokens=budget) == expected
+    # Others beside them change nothing either.
+    others = [*rows_of(1, 12), *rows[2:]]
+    assert generate(toy, others, config)[2:] == expected[2:]
+
+
+def test_what_is_sampled_depends_on_seed_and_place(toy: Transformer) -> None:
+    (row,) = rows_of(4)
+    config = GenerationConfig(max_new_tokens=8, temperature=1.5, seed=7)
+    first, second = generate(toy, [row, row], config)
+    assert [first, second] == generate(toy, [row, row], config)
+    assert first != second
+    assert first != generate(toy, [row], replace(config, seed=8))[0]
+    # A longer continuation begins with the shorter one.
+    assert generate(toy, [row], replace(config, max_new_tokens=12))[0][:8] == first
+
+
+def test_prompts_longer_than_one_pass_reads(toy: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, config = rows_of(19, 6), GenerationConfig(max_new_tokens=4)
+    expected = generate(toy, rows, config)
+    monkeypatch.setattr("glam.model.decoding.READ_AT_ONCE", 4)
+    assert generate(toy, rows, config) == expected
+
+
+# Choosing
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        GenerationConfig(max_new_tokens=6, temperature=2.0, top_k=1),
+        GenerationConfig(max_new_tokens=6, temperature=2.0, top_p=1e-9),
+        GenerationConfig(max_new_tokens=6, temperature=1e-300),
+    ],
+    ids=["top_k=1", "tiny top_p", "tiny temperature"],
+)
+def test_sampling_that_leaves_one_id_is_greedy(toy: Transformer, config: GenerationConfig) -> None:
+    rows = rows_of(3, 5)
+    assert generate(toy, rows, config) == generate(toy, rows, GenerationConfig(max_new_tokens=6))
+
+
+@pytest.mark.parametrize("likely_first", [2, 256])
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"temperature": 1.0},
+        {"temperature": 0.5},
+        {"temperature": 2.0, "top_k": 3},
+        {"temperature": 2.0, "top_p": 0.6},
+        {"temperature": 2.0, "top_k": 4, "top_p": 0.7},
+    ],
+    ids=str,
+)
+def test_sampling_follows_the_distribution(
+    tiny: Transformer, choice: dict[str, Any], likely_first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glam.model.decoding.LIKELY_FIRST", likely_first)
+    row, num_samples = [1, 2, 3], 4000
+    logits_V = tiny(torch.tensor([row])).logits_BSV[0, -1].detach()
+    expected_V = (logits_V / choice["temperature"]).softmax(-1)
+    order = expected_V.argsort(descending=True).tolist()
+    kept = order[: choice.get("top_k", 5)]
+    expected_V /= expected_V[kept].sum()
+    nucleus = [token for place, token in enumerate(kept) if expected_V[kept[:place]].sum() < choice.get("top_p", 1)]
+    expected_V = torch.zeros(5, dtype=torch.float64).index_copy(0, torch.tensor(nucleus), expected_V[nucleus])
+    expected_V /= expected_V.sum()
+    drawn = Counter(new for (new,) in generate(tiny, [row] * num_samples, GenerationConfig(max_new_tokens=1, **choice)))
+    for token in range(5):
+        share, wanted = drawn[token] / num_samples, float(expected_V[token])
+        assert abs(share - wanted) <= 4 * (wanted * (1 - wanted) / num_samples) ** 0.5, (token, share, wanted)
+
+
+# Beams
+
+
+@pytest.mark.parametrize("end_of_text", [None, 0, 2])
+def test_a_beam_of_width_one_is_greedy(tiny: Transformer, end_of_text: int | None) -> None:
+    rows = rows_of(3, 6, 2, vocab_size=5)
+    greedy = generate(tiny, rows, GenerationConfig(max_new_tokens=10), end_of_text=end_of_text)
+    with torch.inference_mode():
+        found = search_rows(tiny, rows, Ending(10, end_of_text), num_beams=1, length_penalty=1.0)
+    assert found == greedy
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 1.0, 2.0, -1.0])
+@pytest.mark.parametrize("end_of_text", [None, 2])
+def test_the_widest_beam_finds_the_best_continuation_of_all(
+    tiny: Transformer, end_of_text: int | None, length_penalty: float
+) -> None:
+    rows, length = [[1, 4], [3, 0, 1]], 3
+    config = GenerationConfig(max_new_tokens=length, num_beams=5**length, length_penalty=length_penalty)
+    for row, found in zip(rows, generate(tiny, rows, config, end_of_text=end_of_text), strict=True):
+        scores = {}
+        for num in range(1, length + 1):
+            news = list(itertools.product(range(5), repeat=num))
+            for new, total in zip(news, log_probabilities(tiny, row, news), strict=True):
+                if end_of_text not in new[:-1] and (num == length or new[-1] == end_of_text):
+                    scores[new] = total / num**length_penalty
+        best = max(scores, key=scores.__getitem__)
+        assert found == [token for token in best if token != end_of_text]
+
+
+def test_wider_beams_find_likelier_continuations_than_greedy(toy: Transformer) -> None:
+    for row in rows_of(2, 5, 9):
+        totals = []
+        for num_beams in (1, 4, 16):
+            (new,) = generate(toy, [row], GenerationConfig(max_new_tokens=4, num_beams=num_beams))
+            totals += log_probabilities(toy, row, [new])
+        assert totals[0] <= totals[1] + 1e-9
+        assert totals[0] <= totals[2] + 1e-9
+
+
+# Ends
+
+
+class Bytes:
+    """A codec whose ids are end-of-text, then bytes two at a time or one by one."""
+
+    end_of_text = 0
+
+    def __init__(self, *pairs: bytes):
+        self.pieces = [b"<end>", *(bytes([value]) for value in range(256)), *pairs]
+
+    def encode(self, text: str) -> list[int]:
+        return [1 + value for value in text.encode()]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return b"".join(self.pieces[each] for each in ids).decode(errors="replace")
+
+
+class Scripted(Transformer):
+    """Says what it was told to, whatever the prompt: tests of ends need no luck with weights."""
+
+    def __init__(self, *lines: Sequence[int]):
+        super().__init__(replace(TOY, sequence_length=256))
+        self.initialize(0)
+        self.lines = lines
+        self.asked = 0
+
+    def extend(self, ids_BQ: torch.Tensor, cache: Cache) -> torch.Tensor:
+        if cache.length == 0:
+            self.rows = torch.arange(len(ids_BQ))
+            self.asked = 0
+            select = cache.select
+
+            def follow(row_B: torch.Tensor) -> None:
+                self.rows = self.rows[row_B]
+                select(row_B)
+
+            cache.select = follow  # type: ignore[method-assign]
+        logits_BV = torch.full_like(super().extend(ids_BQ, cache), -30.0)
+        for place, row in enumerate(self.rows.tolist()):
+            line = self.lines[row]
+            logits_BV[place, line[min(self.asked, len(line) - 1)]] = 0
+        self.asked += 1
+        return logits_BV
+
+
+def said(text: str, *, end: bool = False) -> list[int]:
+    return Bytes().encode(text) + [0] * end
+
+
+@pytest.mark.parametrize("num_beams", [1, 2])
+def test_text_ends_before_end_of_text_and_before_stop_texts(num_beams: int) -> None:
+    codec, prompts = Bytes(), ["a", "b", "c"]
+    model = Scripted(said("one two", end=True), said("one\n\ntwo"), said("naïve €nd"))
+    config = GenerationConfig(max_new_tokens=12, stop=("\n\n", "€n", "two three"), num_beams=num_beams)
+    assert complete(model, codec, prompts, config) == ["one two", "one", "naïve "]
+
+
+def test_a_stop_text_is_found_across_and_inside_ids_and_not_in_the_prompt() -> None:
+    codec = Bytes(b"ST", b"OPnow", b"xSTOPx")
+    stop = GenerationConfig(max_new_tokens=6, stop=("STOP",))
+    assert complete(Scripted([*said("a"), 257, 258, *said("b")]), codec, ["q"], stop) == ["a"]
+    assert complete(Scripted([*said("a"), 259, *said("b")]), codec, ["q"], stop) == ["ax"]
+    # Begun in the prompt, it is not one of the continuation.
+    assert complete(Scripted([258, *said("b", end=True)]), codec, ["qST"], stop) == ["OPnowb"]
+
+
+def test_the_earliest_of_several_stop_texts_ends() -> None:
+    codec = Bytes(b"a;b.c")
+    config = GenerationConfig(max_new_tokens=3, stop=(".", "b", ";b"))
+    assert complete(Scripted([257]), codec, [""], config) == ["a"]
+
+
+def test_rows_that_are_done_cost_no_further_steps_and_others_go_on() -> None:
+    codec, prompts = Bytes(), ["a", "bb", "ccc"]
+    # Longest prompts come first in a batch: the scripts follow that order.
+    model = Scripted(said("abcdef", end=True), said("z", end=True), said("q", end=True))
+    assert complete(model, codec, prompts, GenerationConfig(max_new_tokens=50)) == ["q", "z", "abcdef"]
+    assert model.asked == 7
+    assert complete(Scripted(said("", end=True)), codec, [""]) == [""]
+
+
+def test_training_mode_is_given_back_and_capacity_drops_nothing_meanwhile() -> None:
+    model = build(MODELS["capacity_in_training"])
+    rows, config = rows_of(9, 9), GenerationConfig(max_new_tokens=3)
+    expected = generate(model, rows, config)
+    assert generate(model.train(), rows, config) == expected
+    assert model.training
+    with pytest.raises(ValueError, match="no ids"):
+        generate(model, [[]], config)
+    assert model.training
+
+
+# Refusals
+
+
+def test_no_prompts_are_no_continuations(toy: Transformer) -> None:
+    assert generate(toy, []) == []
+    assert complete(toy, Bytes(), []) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            [1] * 60,
+            r"60 tokens, which with max_new_tokens=5 exceed .* sequence_length=64: shorten it by 1 or .* most 4",
+        ),
+        ([1] * 70, r"prompt 1 has 70 tokens.*shorten it by 11$"),
+        ([1, 512], r"prompt 1 holds ids 1 to 512; the vocabulary has 0 to 511"),
+        ([-1], r"ids -1 to -1"),
+        ([], r"prompt 1 has no ids"),
+    ],
+)
+def test_rows_that_cannot_be_continued_are_named(toy: Transformer, row: list[int], message: str) -> None:
+    config = GenerationConfig(max_new_tokens=5)
+    assert len(generate(toy, [[1] * 59], config)[0]) == 5
+    with pytest.raises(ValueError, match=message):
+        generate(toy, [[1], row], config)
+
+
+def test_weights_that_give_no_numbers_are_refused() -> None:
+    model = build(TOY)
+    with torch.no_grad():
+        model.final_norm.scale.fill_(torch.nan)
+    with pytest.raises(ValueError, match="no finite numbers"):
+        generate(model, [[1]])
+
+
+def test_stop_texts_need_text(toy: Transformer) -> None:
+    with pytest.raises(ValueError, match=r"stop=\['x'\] is found in text"):
+        generate(toy, [[1]], GenerationConfig(stop=("x",)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"temperature": -0.5}, "temperature\n.*input_value=-0.5"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"temperature": float("inf")}, "temperature"),
+        ({"temperature": 1, "top_p": 0}, "top_p\n.*input_value=0"),
+        ({"temperature": 1, "top_p": 1.5}, "top_p\n.*input_value=1.5"),
+        ({"temperature": 1, "top_k": 0}, "top_k\n.*input_value=0"),
+        ({"max_new_tokens": 0}, "max_new_tokens\n.*input_value=0"),
+        ({"num_beams": 0}, "num_beams"),
+        ({"seed": -1}, "seed"),
+        ({"stop": ("a", "")}, r"stop\.1\n"),
+        ({"stop": "a"}, "stop"),
+        ({"num_beams": 4, "temperature": 0.7}, "num_beams=4 searches and temperature=0.7 samples"),
+        ({"top_k": 5}, "top_k=5 samples, but temperature=0"),
+        ({"top_p": 0.5}, "top_p=0.5 samples, but temperature=0"),
+        ({"length_penalty": 0.5}, "length_penalty=0.5 ranks beams, but num_beams=1"),
+        ({"beams": 2}, "beams"),
+    ],
+    ids=str,
+)
+def test_impossible_settings_are_refused_with_their_values(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        GenerationConfig(**fields)
+
+
+def test_the_defaults_are_greedy() -> None:
+    assert GenerationConfig() == generation.GREEDY
+    assert generation.GREEDY.temperature == 0
