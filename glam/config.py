@@ -230,7 +230,8 @@ class TrainConfig(Config):
     max_grad_norm: float = Field(default=1.0, gt=0)
     balance_weight: float = Field(default=0.01, ge=0)
     z_loss_weight: float = Field(default=0.0, ge=0)
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Literal["float32", "float64", "bfloat16"] = "float32"
+    """bfloat16: products and activations in it, weights, router, softmax and losses in float32 (GLaM; autocast)."""
     seed: int = Field(default=0, ge=0)
     """Decides the initial weights and the order of the batches."""
     heldout_every: int = Field(default=0, ge=0)

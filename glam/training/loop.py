@@ -67,7 +67,7 @@ def train(run: Run, group: DataParallel, meter: Meter) -> Iterator[StepMetrics]:
     log_every = options.log_every or max(1, config.num_steps // 200)
     save_every = options.save_every or max(1, config.num_steps // 10)
     share = group.share(config.global_batch_size)
-    model = Transformer(run.model).to(getattr(torch, config.precision))
+    model = Transformer(run.model).to(torch.float64 if config.precision == "float64" else torch.float32)
     model.recompute_activations = options.recompute_activations
     model.initialize(config.seed)
     optimizer = make_optimizer(model, config)

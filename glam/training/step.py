@@ -54,9 +54,11 @@ def train_step(
     for piece in pieces:
         share = len(piece) / len(rows)
         inputs_BS, targets_BS, segment_BS = unpack(piece, end_of_text)
-        output = model(inputs_BS, segment_BS, torch.arange(first_row, first_row + len(piece)))
+        row_key_B = torch.arange(first_row, first_row + len(piece))
         first_row += len(piece)
-        loss = F.cross_entropy(output.logits_BSV.flatten(0, 1), targets_BS.flatten())
+        with torch.autocast(inputs_BS.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            output = model(inputs_BS, segment_BS, row_key_B)
+            loss = F.cross_entropy(output.logits_BSV.flatten(0, 1), targets_BS.flatten())
         (share * objective(loss, output.routing, config)).backward()
         values = share * _reported(loss, output.routing)
         sums = values if sums is None else sums + values

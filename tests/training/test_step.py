@@ -79,6 +79,17 @@ def test_the_loss_free_router_moves_its_bias_after_a_step_by_the_load_of_the_who
     assert biases[0].any()
 
 
+def test_bfloat16_is_near_float32_and_keeps_float32_weights() -> None:
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        model = Transformer(TOY)
+        model.initialize(0)
+        losses.append(step(model, replace(CONFIG, precision=precision)).loss)
+        assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.01)
+
+
 def test_ids_outside_the_vocabulary_are_an_error_before_anything_is_computed() -> None:
     model = build()
     with pytest.raises(ValueError, match="ids 0 to 512 are not all in the vocabulary of 0 to 511"):
