@@ -115,7 +115,8 @@ def run(races: Sequence[Race], *, only: str = "*", rounds: int, log: Callable[[s
         taken = {name: _fastest(name, given, log) for name, given in contestants.items()}
         measured = race(taken, rounds=rounds)
         for claim in claims:
-            outcome.rows.append(claim.row(taken, measured))
+            outcome.rows.append(row := claim.row(taken, measured))
+            log(str(row))
             if taken[claim.other].label:
                 outcome.chosen[claim.name] = taken[claim.other].label
     return outcome
