@@ -154,3 +154,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     observed = observe([*GLAM, "run", "smoke", "--store", str(store.root)], place / "packets")
     assert observed.returncode == 0, observed.stderr[-5000:]
     return Finished(store, observed)
+
+
+def with_prefects_database(root: Path, finished: Finished) -> Store:
+    """A store without results, but with Prefect's database, which takes 7 s to build."""
+    shutil.copytree(finished.store.root / "prefect", root / "prefect")
+    return Store(root)

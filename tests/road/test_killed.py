@@ -13,7 +13,7 @@ import pytest
 from glam.lineage import study_stages
 from glam.recipes import smoke
 from glam.store import Store
-from tests.road.conftest import GLAM, Finished, Job
+from tests.road.conftest import GLAM, Finished, Job, with_prefects_database
 
 SECONDS_TO_END = 10
 
@@ -50,7 +50,7 @@ def one_of(job: Job, what: str) -> psutil.Process:
 
 
 def test_killed_in_every_stage_it_ends_in_the_same_bits(finished: Finished, tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
+    store = with_prefects_database(tmp_path / "store", finished)
     stages = study_stages(smoke())
     sparse, dense = (run.stage for run in stages.runs)
 
@@ -90,8 +90,8 @@ def test_killed_in_every_stage_it_ends_in_the_same_bits(finished: Finished, tmp_
         assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_ctrl_c_is_exit_code_130_and_leaves_nothing_running(tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
+def test_ctrl_c_is_exit_code_130_and_leaves_nothing_running(finished: Finished, tmp_path: Path) -> None:
+    store = with_prefects_database(tmp_path / "store", finished)
     job = start(store)
     wait_for(lambda: any(store.root.glob("runs/*/steps.jsonl")), job)
     os.kill(job.process.pid, signal.SIGINT)
@@ -101,18 +101,19 @@ def test_ctrl_c_is_exit_code_130_and_leaves_nothing_running(tmp_path: Path) -> N
     assert job.wait_until_gone(SECONDS_TO_END) == []
 
 
-def test_a_corpus_in_which_nothing_survives_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_corpus_in_which_nothing_survives_is_a_clear_error(finished: Finished, tmp_path: Path) -> None:
+    store = with_prefects_database(tmp_path / "store", finished)
     (tmp_path / "notes.txt").write_text("too short", "utf-8")
     settings = ["--set", "data.source.name=local_files", "--set", f"data.source.paths=[{tmp_path}/*.txt]"]
     done = subprocess.run(
-        [*GLAM, "prepare", "smoke", *settings, "--store", str(tmp_path / "store")],
+        [*GLAM, "prepare", "smoke", *settings, "--store", str(store.root)],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 2, done.stderr[-3000:]
     assert "too_short" in done.stderr.splitlines()[-1]
-    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
+    assert not list(store.root.glob("*/*/manifest.json"))
 
 
 def test_a_full_disk_is_a_clear_error_and_with_room_again_it_goes_on(finished: Finished, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from glam.lineage import study_stages
 from glam.recipes import smoke
 from glam.records import StepMetrics
 from glam.store import Store
-from tests.road.conftest import GLAM, Finished, can_jail, in_dead_end
+from tests.road.conftest import GLAM, Finished, can_jail, in_dead_end, with_prefects_database
 
 pytestmark = pytest.mark.ray
 
@@ -120,6 +120,7 @@ finally:
 
 def test_two_workers_train_what_one_does(finished: Finished, tmp_path: Path) -> None:
     """The same study at another layout: same tokens, losses apart by rounding only."""
+    with_prefects_database(tmp_path, finished)
     for kind in ("corpora", "classifiers", "tokenizers", "heldout", "shards"):
         (tmp_path / kind).symlink_to(finished.store.root / kind)
     arguments = ["train", "smoke", "--workers", "2", "--threads", "1", "--store", str(tmp_path)]
