@@ -1,6 +1,7 @@
-"""What every test shares: no telemetry, a store of its own, one thread."""
+"""What every test shares: no telemetry, a store of its own, one thread where asked for."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,14 @@ os.environ.pop("GLAM_STORE", None)
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Tiny models on one thread: several only wait for each other, for seconds where the machine is busy."""
+    import torch  # not for tests of rooms without it
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

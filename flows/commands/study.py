@@ -22,8 +22,6 @@ from flows.commands.options import (
     print_json,
 )
 from flows.server import local_api
-from glam.analysis.table import print_verdict
-from glam.analysis.verdict import Verdict
 from glam.config import RunOptions
 from glam.lineage import Stage, StudyStages, Verb, study_stages, why_not_done
 from glam.recipes import RECIPES
@@ -118,6 +116,10 @@ def _show_plan(stages: list[Stage], store: Store, as_json: bool) -> None:
 
 
 def _show_verdict(stages: StudyStages, store: Store, as_json: bool) -> None:
+    # Half a second of imports that no other command needs.
+    from glam.analysis.table import print_verdict
+    from glam.analysis.verdict import Verdict
+
     folder = store.open("verdicts", stages.verdict.reference.fingerprint)
     verdict = Verdict.model_validate(folder.read_json("verdict.json"))
     report = folder.path / "report.html"

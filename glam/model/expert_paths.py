@@ -1,4 +1,4 @@
-"""What the experts compute, three ways to the same result: `EXPERT_PATHS`.
+"""What the experts compute, in several ways to the same result: `EXPERT_PATHS`.
 
 Rows come sorted by expert; those beyond the counted ones were dropped and come out as zeros.
 """
@@ -91,7 +91,7 @@ EXPERT_PATHS: Mapping[str, ExpertPath] = {
 
 
 def default_path(rows_RM: Tensor, weights: ExpertWeights) -> str:
-    """The fastest that works here: `grouped_mm` on a GPU in bfloat16 and widths of whole 16 bytes, else `grouped`."""
+    """`grouped_mm` on a GPU in bfloat16 with widths of whole 16 bytes (not measured on one), else `grouped`."""
     aligned = all(size % 8 == 0 for size in weights.into.shape[1:])
     return "grouped_mm" if rows_RM.is_cuda and rows_RM.dtype == torch.bfloat16 and aligned else "grouped"
 

@@ -30,7 +30,7 @@ class MixtureOfExperts(nn.Module):
         self.config = config
         self.layer = layer
         self.path: str | None = None
-        """A key of EXPERT_PATHS; None: the fastest for the device."""
+        """A key of EXPERT_PATHS; None: what `default_path` says."""
         shape_in = (config.num_experts, config.model_dim, config.expert_hidden_dim)
         self.weight_in = nn.Parameter(torch.empty(shape_in))
         self.weight_out = nn.Parameter(torch.empty(config.num_experts, config.expert_hidden_dim, config.model_dim))

@@ -9,6 +9,9 @@ from glam.bench.measure import BenchError, Contestant, Measurement, race
 from glam.bench.rows import Claim, Race, peak_mebibytes, run
 from glam.environment import CPU_ALLOCATOR
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
 HERE = "tests.bench.contestants"
 VARIABLE = next(iter(CPU_ALLOCATOR))
 

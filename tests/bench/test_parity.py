@@ -17,6 +17,9 @@ from glam.config import ModelConfig, replace
 from glam.model.transformer import Transformer
 from glam.study import dense_twin
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
 SPARSE = replace(rope_gated("toy_4e"), num_experts=4)
 MODELS = {"mixtral": SPARSE, "llama": dense_twin(SPARSE)}
 

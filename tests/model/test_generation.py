@@ -3,15 +3,13 @@
 # V vocabulary
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import torch
-from pydantic import ValidationError
 
 from glam.config import ModelConfig, replace
-from glam.model import generation
 from glam.model.beam_search import search_rows
 from glam.model.cache import Cache
 from glam.model.decoding import Ending
@@ -19,6 +17,9 @@ from glam.model.generation import GenerationConfig, complete, generate
 from glam.model.transformer import Transformer
 from glam.study import dense_twin
 from glam.variants import VARIANTS
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 TOY = VARIANTS["toy_4e"]
 MODELS = {
@@ -43,15 +44,6 @@ def build(config: ModelConfig, dtype: torch.dtype = torch.float64, *, scale: flo
             block.attention.out.mul_(3)  # type: ignore[union-attr]
         model.embedding.mul_(scale)
     return model.to(dtype).eval()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Products this small lose time to the meetings of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -373,35 +365,3 @@ def test_weights_that_give_no_numbers_are_refused() -> None:
 def test_stop_texts_need_text(toy: Transformer) -> None:
     with pytest.raises(ValueError, match=r"stop=\['x'\] is found in text"):
         generate(toy, [[1]], GenerationConfig(stop=("x",)))
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"temperature": -0.5}, "temperature\n.*input_value=-0.5"),
-        ({"temperature": float("nan")}, "temperature"),
-        ({"temperature": float("inf")}, "temperature"),
-        ({"temperature": 1, "top_p": 0}, "top_p\n.*input_value=0"),
-        ({"temperature": 1, "top_p": 1.5}, "top_p\n.*input_value=1.5"),
-        ({"temperature": 1, "top_k": 0}, "top_k\n.*input_value=0"),
-        ({"max_new_tokens": 0}, "max_new_tokens\n.*input_value=0"),
-        ({"num_beams": 0}, "num_beams"),
-        ({"seed": -1}, "seed"),
-        ({"stop": ("a", "")}, r"stop\.1\n"),
-        ({"stop": "a"}, "stop"),
-        ({"num_beams": 4, "temperature": 0.7}, "num_beams=4 searches and temperature=0.7 samples"),
-        ({"top_k": 5}, "top_k=5 samples, but temperature=0"),
-        ({"top_p": 0.5}, "top_p=0.5 samples, but temperature=0"),
-        ({"length_penalty": 0.5}, "length_penalty=0.5 ranks beams, but num_beams=1"),
-        ({"beams": 2}, "beams"),
-    ],
-    ids=str,
-)
-def test_impossible_settings_are_refused_with_their_values(fields: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        GenerationConfig(**fields)
-
-
-def test_the_defaults_are_greedy() -> None:
-    assert GenerationConfig() == generation.GREEDY
-    assert generation.GREEDY.temperature == 0

@@ -172,3 +172,11 @@ def test_bfloat16_autocast_routes_in_float32_and_learns() -> None:
     reference = build(TOY).float()(ids(2, 64)).logits_BSV.detach()
     assert torch.allclose(out.logits_BSV.float(), reference, atol=0.1 * float(reference.std()))
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters() if p.requires_grad)
+
+
+def test_logits_of_attention_are_float32_whatever_the_precision_around_them() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rounded = [(4 * torch.randn(1, 2, 40, 8, generator=generator)).bfloat16() for _ in range(3)]
+    mixed = ATTENTION_PATHS["blocked"](*rounded)
+    assert mixed.dtype == torch.bfloat16
+    assert torch.equal(mixed, ATTENTION_PATHS["blocked"](*(each.float() for each in rounded)).bfloat16())
