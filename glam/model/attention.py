@@ -94,20 +94,29 @@ def fused_attention(
 ) -> Tensor:
     """torch's scaled_dot_product_attention with everything in one mask; the queries are the last of the positions."""
     num_queries, length = query_BHQD.shape[2], key_BHSD.shape[2]
-    key_S = torch.arange(length, device=query_BHQD.device)
-    hidden = key_S > key_S[length - num_queries :, None]
-    if first_BQ is not None:
-        hidden = hidden | (key_S < first_BQ[:, None, :, None])
-    if bias_HS is None:
-        mask = torch.zeros(hidden.shape, dtype=query_BHQD.dtype, device=query_BHQD.device)
-    else:
-        mask = _bias_of_pairs(bias_HS, num_queries).to(query_BHQD.dtype)
-    mask = mask.masked_fill(hidden, -math.inf)
+    # A single query, the last position, has nothing ahead of it.
+    mask = (
+        _hidden_pairs(num_queries, length, first_BQ, like=query_BHQD)
+        if num_queries > 1 or first_BQ is not None
+        else None
+    )
+    if bias_HS is not None:
+        bias = _bias_of_pairs(bias_HS, num_queries).to(query_BHQD.dtype)
+        mask = bias[None] if mask is None else bias + mask
     if extra_logit:
         # A key and a value of zeros are a logit of 0 that adds nothing to the output.
         key_BHSD, value_BHSD = F.pad(key_BHSD, (0, 0, 0, 1)), F.pad(value_BHSD, (0, 0, 0, 1))
-        mask = F.pad(mask, (0, 1))
+        mask = F.pad(mask, (0, 1)) if mask is not None else None
     return F.scaled_dot_product_attention(query_BHQD, key_BHSD, value_BHSD, attn_mask=mask, scale=1.0)
+
+
+def _hidden_pairs(num_queries: int, length: int, first_BQ: Tensor | None, like: Tensor) -> Tensor:
+    """[1 or B, 1, Q, S]: -inf where a key is ahead of a query or before the first it sees, else 0."""
+    key_S = torch.arange(length, device=like.device)
+    hidden = (key_S > key_S[length - num_queries :, None])[None, None]
+    if first_BQ is not None:
+        hidden = hidden | (key_S < first_BQ[:, None, :, None])
+    return torch.zeros(hidden.shape, dtype=like.dtype, device=like.device).masked_fill_(hidden, -math.inf)
 
 
 def flex_attention(

@@ -93,17 +93,18 @@ def _blocks(shape: torch.Size, block: int, first: Tensor | None) -> Iterator[_Bl
 
 
 def _weights(q: Tensor, k: Tensor, block: _Block, strip: Tensor, extra_logit: bool) -> Tensor:
-    """[H, queries, 1 + keys]: softmax of the logits; the first column belongs to the extra logit, or to nothing."""
-    num_heads, height, width = q.shape[0], q.shape[1], k.shape[1]
-    padded = q.new_empty(num_heads, height, 1 + width)
-    padded[:, :, 0] = 0.0 if extra_logit else -math.inf
-    scores = padded[:, :, 1:]
-    scores.copy_(block.of(strip))
-    scores.baddbmm_(q, k.mT)
+    """[H, queries, keys]: softmax of the logits; with the extra logit what each query leaves to it is missing."""
+    # Scores in one piece: products into a part of something larger would fall apart into one for each head.
+    scores = torch.baddbmm(block.of(strip).expand(len(q), -1, -1), q, k.mT)
     if block.first_Q1 is not None:
         key = torch.arange(block.keys.start, block.keys.stop, device=q.device)
         scores.masked_fill_(key < block.first_Q1, -math.inf)
-    return padded.softmax(dim=-1)
+    weights = scores.softmax(dim=-1)
+    if extra_logit:
+        # The greatest weight is one over the sum of exp(logit - greatest), to which exp(0 - greatest) is added.
+        sum_inverse = weights.amax(dim=-1, keepdim=True)
+        weights *= 1 / (1 + sum_inverse * (-scores.amax(dim=-1, keepdim=True)).exp())
+    return weights
 
 
 @torch.library.custom_op("glam::blocked_attention", mutates_args=())
@@ -114,7 +115,7 @@ def _attend(
     for block in _blocks(query.shape, strip.shape[1], first):
         q, k, v = query[block.row, :, block.queries], key[block.row, :, block.keys], value[block.row, :, block.keys]
         weights = _weights(q, k, block, strip, extra_logit)
-        mixed[block.row, :, block.queries] = torch.bmm(weights[:, :, 1:], v)
+        mixed[block.row, :, block.queries] = torch.bmm(weights, v)
     return mixed
 
 
@@ -135,11 +136,9 @@ def _attend_backward(
         q, k, v = query[block.row, :, block.queries], key[block.row, :, block.keys], value[block.row, :, block.keys]
         d_m = d_mixed[block.row, :, block.queries]
         weights = _weights(q, k, block, strip, extra_logit)
-        d_value[block.row, :, block.keys] += torch.bmm(weights[:, :, 1:].mT, d_m)
-        d_weights = torch.empty_like(weights)
-        d_weights[:, :, 0] = 0.0
-        torch.bmm(d_m, v.mT, out=d_weights[:, :, 1:])
-        d_scores = torch.ops.aten._softmax_backward_data(d_weights, weights, -1, weights.dtype)[:, :, 1:]
+        d_value[block.row, :, block.keys] += torch.bmm(weights.mT, d_m)
+        # The extra logit takes part in no sum over the gradient of the weights: its value is nothing.
+        d_scores = torch.ops.aten._softmax_backward_data(torch.bmm(d_m, v.mT), weights, -1, weights.dtype)
         d_query[block.row, :, block.queries] = torch.bmm(d_scores, k)
         d_key[block.row, :, block.keys] += torch.bmm(d_scores.mT, q)
         if strip_learns:

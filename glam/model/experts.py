@@ -52,7 +52,7 @@ class MixtureOfExperts(nn.Module):
 
     def forward(self, x_BSM: Tensor, row_key_B: Tensor | None = None) -> tuple[Tensor, Routing | None]:
         if self.config.num_experts == 1:
-            return self._expert(x_BSM, 0), None
+            return self._only_expert(x_BSM), None
         routing = self.route(x_BSM, row_key_B)
         x_NM = x_BSM.flatten(0, 1)
         rows_RM, plan = dispatch(x_NM, routing.expert_GTK.flatten(0, 1), self.config.num_experts)
@@ -91,6 +91,8 @@ class MixtureOfExperts(nn.Module):
         path = EXPERT_PATHS[self.path or default_path(rows_RM, weights)]
         return path(rows_RM, counts_E, weights, self.config.expert_activation)
 
-    def _expert(self, x: Tensor, index: int) -> Tensor:
-        gate = self.weight_gate[index] if self.weight_gate is not None else None
-        return feed_forward(x, self.weight_in[index], gate, self.weight_out[index], self.config.expert_activation)
+    def _only_expert(self, x: Tensor) -> Tensor:
+        # squeeze, for its gradient is a view; an index's is a matrix of zeros with a copy in it.
+        gate = self.weight_gate.squeeze(0) if self.weight_gate is not None else None
+        activation = self.config.expert_activation
+        return feed_forward(x, self.weight_in.squeeze(0), gate, self.weight_out.squeeze(0), activation)

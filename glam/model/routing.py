@@ -18,19 +18,43 @@ from glam.config import ModelConfig
 
 @dataclass(frozen=True)
 class Routing:
-    """Choices of one mixture layer and the statistics a person wants of them."""
+    """Choices of one mixture layer; the statistics a person wants of them are computed when asked for."""
 
     weight_GTK: Tensor
     expert_GTK: Tensor
-    balance_loss: Tensor
-    """E * sum(first-choice share * mean probability), mean over groups; 1 when balanced (GShard, first choice only)."""
-    z_loss: Tensor
-    """Mean squared log-sum-exp of the logits."""
-    load_E: Tensor
-    """Choices that reached each expert; sums to G * T * K less the dropped ones."""
-    entropy: Tensor
-    """Mean entropy of a token's router distribution in nats."""
-    dropped_fraction: Tensor
+    logits_GTE: Tensor
+    first_GT: Tensor
+    """The first choice of each token, whether it was dropped or not."""
+    balance_learns: bool = True
+    """Whether the balance loss has a gradient."""
+
+    @property
+    def balance_loss(self) -> Tensor:
+        """E * sum(first-choice share * mean probability), mean over groups; 1 when balanced (GShard)."""
+        logits_GTE = self.logits_GTE if self.balance_learns else self.logits_GTE.detach()
+        num_experts = logits_GTE.shape[-1]
+        share_GE = F.one_hot(self.first_GT, num_experts).to(logits_GTE.dtype).mean(dim=1)
+        return num_experts * (share_GE * logits_GTE.softmax(dim=-1).mean(dim=1)).sum(dim=-1).mean()
+
+    @property
+    def z_loss(self) -> Tensor:
+        """Mean squared log-sum-exp of the logits."""
+        return self.logits_GTE.logsumexp(dim=-1).square().mean()
+
+    @property
+    def load_E(self) -> Tensor:
+        """Choices that reached each expert; sums to G * T * K less the dropped ones."""
+        return rows_of_experts(self.expert_GTK, self.logits_GTE.shape[-1])
+
+    @property
+    def entropy(self) -> Tensor:
+        """Mean entropy of a token's router distribution in nats."""
+        logits_GTE = self.logits_GTE.detach()
+        return -(logits_GTE.log_softmax(dim=-1) * logits_GTE.softmax(dim=-1)).sum(dim=-1).mean()
+
+    @property
+    def dropped_fraction(self) -> Tensor:
+        return 1 - self.load_E.sum() / self.expert_GTK.numel()
 
 
 @dataclass(frozen=True)
@@ -59,7 +83,7 @@ def top_k_loss_free(logits_GTE: Tensor, config: ModelConfig, state: RouterState)
     """
     assert state.bias_E is not None, "the layer keeps the bias"
     routing = _choose(logits_GTE, config.top_k, bias_E=state.bias_E)
-    return dataclasses.replace(routing, balance_loss=routing.balance_loss.detach())
+    return dataclasses.replace(routing, balance_learns=False)
 
 
 def top2_capacity(logits_GTE: Tensor, config: ModelConfig, state: RouterState) -> Routing:
@@ -80,9 +104,7 @@ def top2_capacity(logits_GTE: Tensor, config: ModelConfig, state: RouterState) -
     kept_GN = (position_GN < expert_capacity(logits_GTE.shape[1], config)) & wanted_GKT.flatten(1)
     kept_GTK = kept_GN.unflatten(1, expert_GKT.shape[1:]).transpose(1, 2)
     expert_GTK = torch.where(kept_GTK, chosen.expert_GTK, config.num_experts)
-    return dataclasses.replace(
-        chosen, weight_GTK=chosen.weight_GTK * kept_GTK, expert_GTK=expert_GTK, **_load(expert_GTK, config.num_experts)
-    )
+    return dataclasses.replace(chosen, weight_GTK=chosen.weight_GTK * kept_GTK, expert_GTK=expert_GTK)
 
 
 def expert_capacity(group_tokens: int, config: ModelConfig) -> int:
@@ -129,21 +151,15 @@ def dropless_router(name: str) -> Router:
 
 
 def _choose(logits_GTE: Tensor, top_k: int, bias_E: Tensor | None) -> Routing:
-    num_experts = logits_GTE.shape[-1]
     probability_GTE = logits_GTE.softmax(dim=-1)
     scores_GTE = probability_GTE if bias_E is None else logits_GTE.detach() + bias_E
     expert_GTK = scores_GTE.topk(top_k, dim=-1).indices
     weight_GTK = probability_GTE.gather(-1, expert_GTK)
-    first_share_GE = F.one_hot(expert_GTK[..., 0], num_experts).to(probability_GTE.dtype).mean(dim=1)
-    balance_G = num_experts * (first_share_GE * probability_GTE.mean(dim=1)).sum(dim=-1)
-    detached = logits_GTE.detach()
     return Routing(
         weight_GTK=weight_GTK / weight_GTK.sum(dim=-1, keepdim=True),
         expert_GTK=expert_GTK,
-        balance_loss=balance_G.mean(),
-        z_loss=logits_GTE.logsumexp(dim=-1).square().mean(),
-        entropy=-(detached.log_softmax(dim=-1) * detached.softmax(dim=-1)).sum(dim=-1).mean(),
-        **_load(expert_GTK, num_experts),
+        logits_GTE=logits_GTE,
+        first_GT=expert_GTK[..., 0],
     )
 
 
@@ -151,8 +167,3 @@ def rows_of_experts(expert: Tensor, num_experts: int) -> Tensor:
     """[E] int64: how many choices each expert got, whatever the shape; dropped ones (expert E) are left out."""
     counts = torch.zeros(num_experts + 1, dtype=torch.long, device=expert.device)
     return counts.scatter_add_(0, expert.flatten(), torch.ones_like(expert.flatten()))[:num_experts]
-
-
-def _load(expert_GTK: Tensor, num_experts: int) -> dict[str, Tensor]:
-    load_E = rows_of_experts(expert_GTK, num_experts)
-    return {"load_E": load_E, "dropped_fraction": 1 - load_E.sum() / expert_GTK.numel()}
