@@ -100,21 +100,24 @@ def default_path(rows_RM: Tensor, weights: ExpertWeights) -> str:
 def grouped_experts(
     rows: Tensor, counts: Tensor, into: Tensor, gate: Tensor | None, out: Tensor, activation: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(computed [R, M], inputs of the activation [R, F], of the gate [R, F] or empty); the latter two for backward."""
-    pieces, kept = _pieces(counts)
+    """(computed [R, M], inputs of the activation [R, F], of the gate [R, F] or empty); the latter two for backward.
+
+    Of ReLU the output is kept instead: its gradient can be read off either.
+    """
+    pieces, num_counted = _pieces(counts)
     computed = torch.empty_like(rows)
-    computed[kept:].zero_()
-    before = rows.new_empty(len(rows), into.shape[2])
+    computed[num_counted:].zero_()
+    kept = rows.new_empty(len(rows), into.shape[2])
     gates = rows.new_empty(len(rows) if gate is not None else 0, into.shape[2])
 
     for expert, piece in enumerate(pieces):
-        torch.mm(rows[piece], into[expert], out=before[piece])
-        hidden = ACTIVATIONS[activation](before[piece])
+        torch.mm(rows[piece], into[expert], out=kept[piece])
+        hidden = kept[piece].relu_() if activation == "relu" else ACTIVATIONS[activation](kept[piece])
         if gate is not None:
             torch.mm(rows[piece], gate[expert], out=gates[piece])
-            hidden.mul_(gates[piece])
+            hidden = hidden * gates[piece]
         torch.mm(hidden, out[expert], out=computed[piece])
-    return computed, before, gates
+    return computed, kept, gates
 
 
 @torch.library.custom_op("glam::grouped_experts_backward", mutates_args=())
@@ -125,25 +128,25 @@ def grouped_experts_backward(
     into: Tensor,
     gate: Tensor | None,
     out: Tensor,
-    before: Tensor,
+    kept: Tensor,
     gates: Tensor,
     activation: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of rows, into, gate (empty without one) and out."""
-    pieces, kept = _pieces(counts)
+    pieces, num_counted = _pieces(counts)
     d_rows = torch.empty_like(rows)
-    d_rows[kept:].zero_()
+    d_rows[num_counted:].zero_()
     d_into, d_out = torch.empty_like(into), torch.empty_like(out)
     d_gate = torch.empty_like(gate) if gate is not None else into.new_empty(0)
 
     for expert, piece in enumerate(pieces):
-        x, dy, a = rows[piece], d_computed[piece], before[piece]
-        hidden = ACTIVATIONS[activation](a)
+        x, dy, a = rows[piece], d_computed[piece], kept[piece]
+        hidden = a if activation == "relu" else ACTIVATIONS[activation](a)
         d_hidden = dy @ out[expert].t()
         if gate is not None:
             g = gates[piece]
             d_g = d_hidden * hidden
-            hidden.mul_(g)
+            hidden = hidden * g
             d_hidden.mul_(g)
             torch.mm(x.t(), d_g, out=d_gate[expert])
             torch.mm(d_g, gate[expert].t(), out=d_rows[piece])
@@ -171,7 +174,7 @@ def _(rows: Tensor, counts: Tensor, into: Tensor, gate: Tensor | None, out: Tens
 
 
 @grouped_experts_backward.register_fake
-def _(d_computed, rows, counts, into, gate, out, before, gates, activation):
+def _(d_computed, rows, counts, into, gate, out, kept, gates, activation):
     d_gate = torch.empty_like(gate) if gate is not None else into.new_empty(0)
     return torch.empty_like(rows), torch.empty_like(into), d_gate, torch.empty_like(out)
 
@@ -183,9 +186,9 @@ def _save(ctx, inputs, output) -> None:
 
 
 def _backward(ctx, d_computed: Tensor, *_: Tensor):
-    rows, counts, into, gate, out, before, gates = ctx.saved_tensors
+    rows, counts, into, gate, out, kept, gates = ctx.saved_tensors
     d_rows, d_into, d_gate, d_out = grouped_experts_backward(
-        d_computed.contiguous(), rows, counts, into, gate, out, before, gates, ctx.activation
+        d_computed.contiguous(), rows, counts, into, gate, out, kept, gates, ctx.activation
     )
     return d_rows, None, d_into, d_gate if gate is not None else None, d_out, None
 
