@@ -51,8 +51,8 @@ def run_experiment(
     options = RunOptions(num_workers=workers, threads_per_worker=threads)
     with cluster(cpus_needed=workers * threads), tracked(study, stages, options) as context:
         for data in stages.data:
-            prepare(data, context)
-        if until == "prepare":
+            prepare(data, context, classifier_only=until == "classify")
+        if until in ("classify", "prepare"):
             return
         for run in stages.runs:
             train(run, context)

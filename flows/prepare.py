@@ -9,6 +9,7 @@ from workers.prepare import prepare as prepare_on_ray
 
 
 @task(name="prepare", cache_policy=NO_CACHE)
-def prepare(stages: DataStages, context: Context) -> None:
-    """Makes what is missing of the data's folders."""
-    prepare_on_ray(stages.config, str(context.store.root), log=context.log)
+def prepare(stages: DataStages, context: Context, *, classifier_only: bool = False) -> None:
+    """Makes what is missing of the data's folders, or of those up to and with the classifier's."""
+    only = stages.until_classifier if classifier_only else None
+    prepare_on_ray(stages.config, str(context.store.root), only=only, log=context.log)

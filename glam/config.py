@@ -4,6 +4,8 @@ Every class is frozen, refuses unknown fields and checks itself once, at constru
 re-checks. Change one through `replace()`, which checks again. No torch, no paths, no hardware.
 """
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal, Self, TypeVar
 
@@ -34,30 +36,134 @@ def replace(config: ConfigT, **changes: Any) -> ConfigT:
     return type(config)(**fields)
 
 
+class HubConfig(Config):
+    """A data set of the Hugging Face hub, at one commit."""
+
+    id: str
+    """`owner/name`."""
+    revision: str = ""
+    """The hash of a commit; names such as `main` are refused, for they mean other text tomorrow."""
+    subset: str | None = None
+    """Which configuration of the data set; None: its default."""
+    split: str = "train"
+
+    @model_validator(mode="after")
+    def pinned(self) -> Self:
+        if not re.fullmatch(r"[0-9a-f]{40}", self.revision):
+            raise ValueError(
+                f"hub.revision={self.revision!r} is not the hash of a commit, so the text of {self.id} could change "
+                f"unseen; `glam data pin {self.id}` looks the hash up"
+            )
+        return self
+
+
+class KindConfig(Config):
+    """One kind of text in a mixture: its files or its data set, and its share of what is trained on."""
+
+    name: str = Field(pattern=r"^[\w.-]+$")
+    """`source` of its documents."""
+    weight: float | None = Field(default=None, ge=0)
+    """Share of the tokens, relative to the other kinds; 0 leaves the kind out. None: GLaM's where it has one for that
+    name (source `mixture`: as much as there is)."""
+    paths: tuple[str, ...] = ()
+    hub: HubConfig | None = None
+    curated: bool | None = None
+    """Whether its documents are examples of good text, where they do not say so themselves. None: as GLaM has it
+    (source `mixture`: no)."""
+    max_megabytes: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def one_place(self) -> Self:
+        if self.paths and self.hub:
+            raise ValueError(f"kind {self.name!r} has paths and hub; split it into two kinds")
+        return self
+
+
 class SourceConfig(Config):
     """Where documents come from."""
 
     name: str = "python_docs"
     """A key of `glam.data.sources.SOURCES`."""
     paths: tuple[str, ...] = ()
-    """Files or globs of `local_files`; they enter the fingerprint by content, never by name."""
+    """Files, folders or globs of `local_files`, the one folder of `local_mixture`; they enter the fingerprint by
+    content, never by name."""
+    hub: HubConfig | None = None
+    """The data set of `hub`."""
+    kinds: tuple[KindConfig, ...] = ()
+    """Of `mixture` and `glam_mixture`; with `local_mixture`, what its folder does not tell of a kind."""
     max_megabytes: float | None = Field(default=None, gt=0)
     """Stop reading after so much text, counted in units (package, file) in a fixed pseudo-random order."""
+    max_quarantined_fraction: float = Field(default=0.01, ge=0, le=1)
+    """Records that cannot be read (`glam.data.quarantine.FAULTS`) up to this share are counted and passed over; more
+    end the extraction. Not part of the identity: it changes nothing that is written."""
     num_shards: int = Field(default=8, ge=1)
     """File shards, each one Ray task. Part of the identity, so a relaunch cannot change it."""
 
+    @model_validator(mode="after")
+    def kinds_differ(self) -> Self:
+        twice = sorted(name for name, count in Counter(kind.name for kind in self.kinds).items() if count > 1)
+        if twice:
+            raise ValueError(f"data.source.kinds has {', '.join(twice)} more than once")
+        return self
+
 
 class FilterConfig(Config):
-    """Thresholds of the rules in `glam/data/filters.py`; lengths in characters."""
+    """Thresholds of the rules in `glam/data/filters.py`; None switches a rule off. Shares are of 1.
 
-    min_characters: int = Field(default=200, ge=1)
-    max_characters: int = Field(default=1_000_000, ge=1)
-    max_symbol_fraction: float = Field(default=0.25, ge=0, le=1)
-    max_digit_fraction: float = Field(default=0.20, ge=0, le=1)
-    max_repeated_line_fraction: float = Field(default=0.30, ge=0, le=1)
-    min_mean_word_characters: float = 3.0
-    max_mean_word_characters: float = 10.0
-    min_stop_words: int = Field(default=2, ge=0)
+    The defaults suit documentation, which is shorter and holds more symbols than web pages; `recipes.WEB_FILTERS` has
+    the published values. Gopher is arXiv:2112.11446, section A.1.1 and table A1; C4 is arXiv:1910.10683, section 2.2.
+    """
+
+    min_characters: int | None = Field(default=200, ge=1)
+    max_characters: int | None = Field(default=1_000_000, ge=1)
+    max_symbol_fraction: float | None = Field(default=0.25, ge=0, le=1)
+    """Characters that are neither letter, digit nor white space; ours, against tables, banners and code."""
+    max_digit_fraction: float | None = Field(default=0.20, ge=0, le=1)
+    """Characters that are digits; ours, against listings of numbers."""
+    min_words: int | None = Field(default=None, ge=1)
+    """Words without punctuation (Gopher: 50)."""
+    max_words: int | None = Field(default=None, ge=1)
+    """Words without punctuation (Gopher: 100,000)."""
+    min_mean_word_characters: float | None = 3.0
+    """Gopher: 3."""
+    max_mean_word_characters: float | None = 10.0
+    """Gopher: 10."""
+    max_hashes_per_word: float | None = Field(default=None, ge=0)
+    """`#` signs for each word (Gopher: 0.1)."""
+    max_ellipses_per_word: float | None = Field(default=None, ge=0)
+    """Ellipses for each word (Gopher: 0.1)."""
+    max_bullet_line_fraction: float | None = Field(default=None, ge=0, le=1)
+    """Lines that begin with a bullet or a hyphen (Gopher: 0.9)."""
+    max_ellipsis_line_fraction: float | None = Field(default=None, ge=0, le=1)
+    """Lines that end with an ellipsis (Gopher: 0.3)."""
+    min_lettered_word_fraction: float | None = Field(default=None, ge=0, le=1)
+    """Words, punctuation included, with at least one letter (Gopher: 0.8)."""
+    min_stop_words: int | None = Field(default=2, ge=1, le=8)
+    """Different ones of the, be, to, of, and, that, have, with (Gopher: 2)."""
+    max_repeated_line_fraction: float | None = Field(default=0.30, ge=0, le=1)
+    """Lines that stood there before (Gopher: 0.30)."""
+    max_repeated_line_character_fraction: float | None = Field(default=None, ge=0, le=1)
+    """Characters in such lines (Gopher: 0.20)."""
+    max_repeated_paragraph_fraction: float | None = Field(default=None, ge=0, le=1)
+    """Paragraphs that stood there before (Gopher: 0.30)."""
+    max_repeated_paragraph_character_fraction: float | None = Field(default=None, ge=0, le=1)
+    """Characters in such paragraphs (Gopher: 0.20)."""
+    max_top_ngram_fractions: tuple[float, float, float] | None = None
+    """Characters in the most frequent run of 2, 3 and 4 words (Gopher: 0.20, 0.18, 0.16)."""
+    max_repeated_ngram_fractions: tuple[float, float, float, float, float, float] | None = None
+    """Characters in repeated runs of 5 to 10 words (Gopher: 0.15, 0.14, 0.13, 0.12, 0.11, 0.10)."""
+    min_sentences: int | None = Field(default=None, ge=1)
+    """Sentences in lines that end with a terminal mark (C4: 5)."""
+    min_terminal_line_fraction: float | None = Field(default=None, ge=0, le=1)
+    """Lines that end with a terminal mark. C4 keeps no other line; FineWeb (arXiv:2406.17557) asks for 0.12 of a page."""
+    allow_lorem_ipsum: bool = True
+    """C4: no."""
+    allow_curly_brackets: bool = True
+    """C4: no, as they are in code and hardly anywhere else."""
+    max_boilerplate_line_fraction: float | None = Field(default=None, ge=0, le=1)
+    """Lines about JavaScript, cookies or terms of use. C4 drops each such line, and what we keep we keep whole."""
+    language: Literal["en"] | None = None
+    """What a text must be written in; C4: English."""
 
 
 class QualityConfig(Config):
@@ -82,15 +188,42 @@ class SplitConfig(Config):
     """Held-out text is whole units (packages, files), never parts of a duplicate cluster."""
 
     heldout_fraction: float = Field(default=0.06, gt=0, lt=1)
-    overlap_ngram: int = Field(default=13, ge=1)
+    max_megabytes: float = Field(default=64.0, gt=0)
+    """Text held out at most, however large the corpus: more makes no judgement surer, and all of it is scored."""
+    curated_only: bool = False
+    """Holds out units of curated documents alone; a unit that also has others is not held out."""
     seed: int = 0
+
+
+class OverlapConfig(Config):
+    """What training text may share with the text that models are judged by, in word n-grams (GPT-3: 13)."""
+
+    ngram: int = Field(default=13, ge=1)
+    benchmarks: tuple[str, ...] = ()
+    """JSON-lines files or globs, an example a line; they enter the fingerprint by content."""
+    policy: Literal["report", "drop"] = "report"
+    """Whether a training document that shares an n-gram with a benchmark is only counted, or left out."""
+
+
+MIN_UNIGRAM_VOCABULARY = 512
 
 
 class TokenizerConfig(Config):
     """A byte-fallback subword vocabulary trained on the training side."""
 
+    kind: Literal["unigram", "bpe"] = "unigram"
+    """A key of `glam.data.tokenizer.TOKENIZERS`; GLaM's is SentencePiece's unigram model."""
     vocab_size: int = Field(default=4096, ge=300, le=1 << 20)
     train_megabytes: float = Field(default=8.0, gt=0)
+
+    @model_validator(mode="after")
+    def room_for_bytes_and_letters(self) -> Self:
+        if self.kind == "unigram" and self.vocab_size < MIN_UNIGRAM_VOCABULARY:
+            raise ValueError(
+                f"vocab_size={self.vocab_size} leaves kind='unigram' no room for 256 bytes, ASCII and pieces; "
+                f"at least {MIN_UNIGRAM_VOCABULARY}, or kind='bpe'"
+            )
+        return self
 
 
 class DataConfig(Config):
@@ -101,9 +234,22 @@ class DataConfig(Config):
     quality: QualityConfig = QualityConfig()
     dedup: DedupConfig = DedupConfig()
     split: SplitConfig = SplitConfig()
+    overlap: OverlapConfig = OverlapConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     sequence_length: int = Field(default=256, ge=8)
     """Tokens the model predicts in one packed row; a stored row has one more."""
+    max_repeats: int = Field(default=4, ge=1)
+    """How often a text may stand in an epoch to give its kind the weight asked for. Muennighoff et al.
+    (arXiv:2305.16264) find up to 4 times nearly as good as new text; GLaM saw Wikipedia 12 times."""
+    judged_as: "DataConfig | None" = None
+    """Another preparation, whose vocabulary and held-out text are taken, so that models trained on either are judged
+    alike. What it holds out, and near duplicates of that, are not trained on here. None: its own."""
+
+    @model_validator(mode="after")
+    def judged_as_one_of_its_own(self) -> Self:
+        if self.judged_as is not None and self.judged_as.judged_as is not None:
+            raise ValueError("judged_as is itself judged as another preparation; name that one")
+        return self
 
 
 Activation = Literal["relu", "gelu", "silu"]

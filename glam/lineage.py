@@ -9,14 +9,16 @@ from typing import Any, Literal
 
 from glam import analysis, data, evaluation, training
 from glam.config import Config, DataConfig, Experiment
+from glam.data import benchmarks
 from glam.data.identity import source_identity
+from glam.data.mixture import mixture_weights
 from glam.evaluation.names import takes_shots
 from glam.records import Manifest
 from glam.store import Folder, FolderReference, Store, fingerprint, library_versions
 from glam.study import Study, changed_fields
 
-Verb = Literal["prepare", "train", "evaluate", "compare"]
-"""What happens to text on its way to a verdict, in this order."""
+Verb = Literal["classify", "prepare", "train", "evaluate", "compare"]
+"""What happens to text on its way to a verdict, in this order; to classify is the first part of preparing."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,16 @@ class DataStages:
     heldout: Stage
     """heldout: text and token ids of the held-out side."""
     shards: Stage
+    judged_as: "DataStages | None" = None
+    """Of `config.judged_as`, made before these; tokenizer and heldout are its."""
 
     def __iter__(self) -> Iterator[Stage]:
-        yield from (self.extracted, self.classifier, self.selected, self.tokenizer, self.heldout, self.shards)
+        yield from (*self.until_classifier, self.selected, self.tokenizer, self.heldout, self.shards)
+
+    @property
+    def until_classifier(self) -> tuple[Stage, ...]:
+        """The stages up to and with the quality classifier."""
+        return (self.extracted, self.classifier)
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,8 @@ class StudyStages:
 
     def until(self, verb: Verb) -> list[Stage]:
         """The stages up to and with those of a verb, in the order in which they run."""
+        if verb == "classify":
+            return [stage for data in self.data for stage in data.until_classifier]
         made: dict[Verb, list[Stage]] = {
             "prepare": [stage for data in self.data for stage in data],
             "train": [run.stage for run in self.runs],
@@ -111,6 +122,7 @@ class StudyStages:
 
 def data_stages(config: DataConfig) -> DataStages:
     """Stages of prepare. Raises ValueError for a source that does not exist or has no files."""
+    judged = data_stages(config.judged_as) if config.judged_as is not None else None
     label = config.source.name
     source = source_identity(config.source)
     extracted = _stage(
@@ -124,14 +136,27 @@ def data_stages(config: DataConfig) -> DataStages:
     selected = _stage(
         "corpora",
         f"{label}-selected",
-        {"quality": config.quality, "dedup": config.dedup, "split": config.split},
-        (extracted, classifier),
+        {
+            "quality": config.quality,
+            "dedup": config.dedup,
+            "split": config.split,
+            "overlap": benchmarks.identity(config.overlap),
+        },
+        (extracted, classifier) if judged is None else (extracted, classifier, judged.selected),
         data,
     )
-    tokenizer = _stage("tokenizers", label, {"tokenizer": config.tokenizer}, (selected,), data)
-    heldout = _stage("heldout", label, {}, (selected, tokenizer), data)
-    shards = _stage("shards", label, {"sequence_length": config.sequence_length}, (selected, tokenizer), data)
-    return DataStages(config, extracted, classifier, selected, tokenizer, heldout, shards)
+    if judged is not None:
+        tokenizer, heldout = judged.tokenizer, judged.heldout
+    else:
+        tokenizer = _stage("tokenizers", label, {"tokenizer": config.tokenizer}, (selected,), data)
+        heldout = _stage("heldout", label, {}, (selected, tokenizer), data)
+    packing = {
+        "sequence_length": config.sequence_length,
+        "max_repeats": config.max_repeats,
+        "weights": mixture_weights(config.source),
+    }
+    shards = _stage("shards", label, packing, (selected, tokenizer), data)
+    return DataStages(config, extracted, classifier, selected, tokenizer, heldout, shards, judged)
 
 
 def run_stage(arm: str, seed: int, experiment: Experiment, prepared: DataStages) -> RunStage:
@@ -166,8 +191,9 @@ def study_stages(study: Study) -> StudyStages:
     prepared: dict[DataConfig, DataStages] = {}
     runs, scores = [], []
     for arm, seed, experiment in study.experiments():
-        if experiment.data not in prepared:
-            prepared[experiment.data] = data_stages(experiment.data)
+        for config in filter(None, (experiment.data.judged_as, experiment.data)):
+            if config not in prepared:
+                prepared[config] = data_stages(config)
         run = run_stage(arm, seed, experiment, prepared[experiment.data])
         runs.append(run)
         scores += score_stages(run)

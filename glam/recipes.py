@@ -6,6 +6,7 @@ from glam.config import (
     DataConfig,
     EvalConfig,
     Experiment,
+    FilterConfig,
     SourceConfig,
     SplitConfig,
     TokenizerConfig,
@@ -18,6 +19,39 @@ from glam.variants import VARIANTS
 PYTHON_DOCS = DataConfig(
     source=SourceConfig(name="python_docs", max_megabytes=40.0), split=SplitConfig(heldout_fraction=0.08)
 )
+
+GOPHER_FILTERS = FilterConfig(
+    min_characters=None,
+    max_characters=None,
+    max_symbol_fraction=None,
+    max_digit_fraction=None,
+    min_words=50,
+    max_words=100_000,
+    min_mean_word_characters=3.0,
+    max_mean_word_characters=10.0,
+    max_hashes_per_word=0.1,
+    max_ellipses_per_word=0.1,
+    max_bullet_line_fraction=0.9,
+    max_ellipsis_line_fraction=0.3,
+    min_lettered_word_fraction=0.8,
+    min_stop_words=2,
+    max_repeated_line_fraction=0.30,
+    max_repeated_line_character_fraction=0.20,
+    max_repeated_paragraph_fraction=0.30,
+    max_repeated_paragraph_character_fraction=0.20,
+    max_top_ngram_fractions=(0.20, 0.18, 0.16),
+    max_repeated_ngram_fractions=(0.15, 0.14, 0.13, 0.12, 0.11, 0.10),
+)
+"""Gopher's rules for MassiveText, as published."""
+WEB_FILTERS = replace(
+    GOPHER_FILTERS,
+    min_sentences=5,
+    allow_lorem_ipsum=False,
+    allow_curly_brackets=False,
+    max_boilerplate_line_fraction=0.1,
+    language="en",
+)
+"""Those and C4's, for web pages. C4 drops lines about JavaScript and cookies; one in ten of them costs us the page."""
 
 
 QUICKSTART_LEARNING_RATE = 0.04

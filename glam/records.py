@@ -44,6 +44,8 @@ class Drop(Record):
     document_id: str
     source: str
     reason: str
+    detail: str | None = None
+    """For a record that could not be read: its file and line, and what was wrong. The one place for names of files."""
 
 
 class StepMetrics(Record):

@@ -1,6 +1,6 @@
 """Prepare on Ray: every stage of a DataConfig that is not complete yet, in order. Ray and nothing about text."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -17,15 +17,21 @@ Call = tuple[Any, ...]
 """A plain function and its arguments: configs and folders, never text."""
 
 
-def prepare(config: DataConfig, store_root: str, *, log: Callable[[str], None] = print) -> DataStages:
-    """The complete folders of `config`, made where they are missing; says through `log` what it does.
+def prepare(
+    config: DataConfig, store_root: str, *, only: Sequence[Stage] | None = None, log: Callable[[str], None] = print
+) -> DataStages:
+    """The complete folders of `config`, made where they are missing (`only` those); says through `log` what it does.
 
     The caller has initialised Ray, unless every folder is complete. Finished shards of an interrupted
     stage are kept. Raises what a stage raises: ValueError for text or settings that leave nothing.
     """
+    if config.judged_as is not None:
+        prepare(config.judged_as, store_root, only=only, log=log)
     store = Store(store_root)
     stages = data_stages(config)
-    for stage, make in _steps(config, stages):
+    for stage, make in stage_calls(config, stages):
+        if only is not None and stage not in only:
+            continue
         if stage.find(store):
             log(f"{stage.reference}: there already")
             continue
@@ -44,7 +50,8 @@ Make = Callable[[Mapping[str, Folder], Folder], Iterator[Iterable[Call]]]
 """Calls of a stage in rounds: those of one round share nothing and run in any order."""
 
 
-def _steps(config: DataConfig, stages: DataStages) -> Iterator[tuple[Stage, Make]]:
+def stage_calls(config: DataConfig, stages: DataStages) -> Iterator[tuple[Stage, Make]]:
+    """Each stage with what makes its calls, from the folders that it reads and the one that it fills."""
     num_shards = config.source.num_shards
     extracted, classifier, selected, tokenizer = (
         stage.reference.fingerprint
@@ -60,18 +67,26 @@ def _steps(config: DataConfig, stages: DataStages) -> Iterator[tuple[Stage, Make
         yield [(library.make_classifier, config, reads[extracted], folder)]
 
     def select(reads: Mapping[str, Folder], folder: Folder) -> Iterator[Iterable[Call]]:
-        inputs = (reads[extracted], reads[classifier], folder)
-        yield [(library.measure_shard, config, shard, *inputs) for shard in range(num_shards)]
-        yield [(library.select, config, *inputs)]
+        shards, texts = range(num_shards), reads[extracted]
+        yield [(library.measure_shard, config, shard, texts, reads[classifier], folder) for shard in shards]
+        yield [(library.match_partition, config, partition, folder) for partition in shards]
+        judged = reads[stages.judged_as.selected.reference.fingerprint] if stages.judged_as is not None else None
+        yield [(library.decide, config, texts, judged, folder)]
+        yield [(library.carry_out, config, shard, texts, folder) for shard in shards]
+        yield [(library.index_judged_text, config, folder)]
+        yield [(library.search_shard, config, shard, folder) for shard in shards]
+        yield [(library.finish_selection, config, texts, reads[classifier], folder)]
 
     def tokenize(reads: Mapping[str, Folder], folder: Folder) -> Iterator[Iterable[Call]]:
         yield [(library.make_tokenizer, config, reads[selected], folder)]
 
     def hold_out(reads: Mapping[str, Folder], folder: Folder) -> Iterator[Iterable[Call]]:
-        yield [(library.make_heldout, reads[selected], reads[tokenizer], folder)]
+        yield [(library.make_heldout, config, reads[selected], reads[tokenizer], folder)]
 
     def pack(reads: Mapping[str, Folder], folder: Folder) -> Iterator[Iterable[Call]]:
-        yield [(library.make_shards, config, reads[selected], reads[tokenizer], folder)]
+        inputs = (reads[selected], reads[tokenizer], folder)
+        yield [(library.encode_documents, shard, *inputs) for shard in range(num_shards)]
+        yield [(library.pack_rows, config, reads[tokenizer], folder)]
 
     yield from zip(stages, (extract, classify, select, tokenize, hold_out, pack), strict=True)
 

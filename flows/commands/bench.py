@@ -10,7 +10,7 @@ from rich.table import Column, Table
 
 from flows.commands.options import AsJson, console, print_json
 
-BENCHES: Mapping[str, str] = {"model": "glam.bench.model"}
+BENCHES: Mapping[str, str] = {"model": "glam.bench.model.races", "data": "glam.bench.data.races"}
 """Modules with a function `races`; imported when chosen."""
 
 ROUNDS = 7
@@ -25,17 +25,24 @@ def bench(
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(BENCHES)}.")],
     only: Annotated[str, typer.Option(metavar="PATTERN", help="Rows whose name fits, as in `training_step/*`.")] = "*",
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contestant; medians are taken.")] = ROUNDS,
+    documents: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Of `data`: a folder with a .jsonl a kind. Default: python_docs."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure our code beside others doing the same, on this machine; it should have nothing else to do."""
     if name not in BENCHES:
         raise ValueError(f"unknown bench {name!r}; known: {', '.join(BENCHES)}")
+    if documents is not None and name != "data":
+        raise ValueError(f"--documents is for `glam bench data`, not {name!r}")
     from glam.bench.machine import environment
     from glam.bench.measure import BenchError
     from glam.bench.rows import run
 
     try:
-        outcome = run(import_module(BENCHES[name]).races(), only=only, rounds=rounds, log=_log)
+        made = import_module(BENCHES[name]).races
+        outcome = run(made() if documents is None else made(documents), only=only, rounds=rounds, log=_log)
     except BenchError as error:
         _log(f"glam: {error}")
         raise typer.Exit(1) from error
@@ -48,7 +55,7 @@ def bench(
     for row in outcome.rows:
         goal = "" if row.goal is None else f"{row.goal:.2f}"
         short = row.goal is not None and row.ratio < row.goal
-        values = (f"{value:,.0f}" for value in (row.ours, row.other))
+        values = (f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in (row.ours, row.other))
         table.add_row(row.name, row.unit, *values, f"{row.ratio:.2f}", goal, "short" if short else "")
     console().print(table)
     for key, value in facts.items():

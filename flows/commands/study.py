@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
+from flows.commands.classifier import show_classifiers
 from flows.commands.options import (
     AsJson,
     Recipe,
@@ -32,6 +33,9 @@ from infra.processors import require_cpus
 
 DEFAULTS = RunOptions()
 
+TrainClassifier = Annotated[
+    bool, typer.Option("--train-classifier", help="Stop after the quality classifier, and show how good it is.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which steps would run, and why.")]
 
 SUMMARIES: dict[str, tuple[Verb, str]] = {
@@ -46,8 +50,23 @@ SUMMARIES: dict[str, tuple[Verb, str]] = {
 def add_to(app: typer.Typer) -> None:
     """Puts these commands on the command line."""
     for name, (verb, summary) in SUMMARIES.items():
-        app.command(name, help=summary)(_command(verb))
+        app.command(name, help=summary)(prepare if verb == "prepare" else _command(verb))
     app.command()(recipes)
+
+
+def prepare(
+    recipe: Recipe = "quickstart",
+    settings: Settings = None,
+    store: StorePath = None,
+    workers: Workers = DEFAULTS.num_workers,
+    threads: Threads = DEFAULTS.threads_per_worker,
+    train_classifier: TrainClassifier = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """The command that may stop in the middle of its verb."""
+    run = _command("classify" if train_classifier else "prepare")
+    run(recipe, settings, store, workers, threads, dry_run, as_json)
 
 
 def recipes(as_json: AsJson = False) -> None:
@@ -84,6 +103,8 @@ def _command(verb: Verb) -> Callable[..., None]:
             _run_flow(opened, recipe, changes, workers, threads, verb)
         if verb == "compare":
             _show_verdict(stages, opened, as_json)
+        elif verb == "classify":
+            show_classifiers([data.classifier for data in stages.data], opened, as_json)
         else:
             _show_plan(wanted, opened, as_json)
 

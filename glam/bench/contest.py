@@ -1,6 +1,6 @@
 """The process of one contestant: builds it, then answers questions, one line of JSON each, until there are no more.
 
-`round` is answered with the seconds of one call, `memory` with what building and calling took.
+`round` is answered with the seconds of one call, `report` with what building and calling took and what calls found.
 """
 
 import json
@@ -32,13 +32,16 @@ def main(spec: str) -> None:
     call = build(**contestant["arguments"])
     built = psutil.Process().memory_info().rss
     _say(answers, {"built": True})
+    facts: object = None
     for question in sys.stdin:
         if question == "round\n":
-            _say(answers, {"seconds": _round(call)})
+            seconds, facts = _round(call)
+            _say(answers, {"seconds": seconds})
         else:
-            assert question == "memory\n", question
+            assert question == "report\n", question
             peak = peak_bytes()
-            _say(answers, {"peak_bytes": peak - imported, "call_bytes": peak - built})
+            found = facts if isinstance(facts, dict) else {}
+            _say(answers, {"peak_bytes": peak - imported, "call_bytes": peak - built, "facts": found})
 
 
 def peak_bytes() -> int:
@@ -53,14 +56,15 @@ def peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * KIB
 
 
-def _round(call: Callable[[], object]) -> float:
+def _round(call: Callable[[], object]) -> tuple[float, object]:
+    """(seconds of a call, what the last one returned)."""
     start, calls = time.perf_counter(), 0
     while True:
-        call()
+        found = call()
         calls += 1
         elapsed = time.perf_counter() - start
         if elapsed >= ROUND_SECONDS:
-            return elapsed / calls
+            return elapsed / calls, found
 
 
 def _say(answers: TextIO, answer: dict[str, Any]) -> None:

@@ -57,6 +57,8 @@ class Measurement:
     """The most memory held, above what the imports took."""
     call_bytes: int
     """The most memory held, above what lay there before the first call."""
+    facts: Mapping[str, float] = field(default_factory=dict)
+    """What a call returned of its own result, such as how right it is."""
 
     @property
     def median_seconds(self) -> float:
@@ -86,10 +88,9 @@ class Runner:
         """Seconds of one call, the mean of a short round."""
         return self._ask("round")["seconds"]
 
-    def memory(self) -> tuple[int, int]:
-        """(peak_bytes, call_bytes) of a `Measurement`."""
-        answer = self._ask("memory")
-        return answer["peak_bytes"], answer["call_bytes"]
+    def report(self) -> dict[str, Any]:
+        """The other fields of a `Measurement`."""
+        return self._ask("report")
 
     def _ask(self, question: str) -> dict[str, Any]:
         assert self._process.stdin is not None, "it was opened as a pipe"
@@ -137,7 +138,7 @@ def race(contestants: Mapping[str, Contestant], *, rounds: int) -> dict[str, Mea
                 took = runner.round()
                 if number >= WARM_UP_ROUNDS:
                     seconds[name].append(took)
-        return {name: Measurement(tuple(seconds[name]), *runner.memory()) for name, runner in runners.items()}
+        return {name: Measurement(tuple(seconds[name]), **runner.report()) for name, runner in runners.items()}
 
 
 def _environment(*, our_allocator: bool) -> dict[str, str]:

@@ -12,6 +12,7 @@ def save_array(folder: Folder, name: str, array: NDArray) -> None:
         np.save(out, array, allow_pickle=False)
 
 
-def load_array(folder: Folder, name: str) -> NDArray:
-    """The array of `<name>.npy`."""
-    return np.load(folder.path / f"{name}.npy", allow_pickle=False)
+def load_array(folder: Folder, name: str, *, mapped: bool = False) -> NDArray:
+    """The array of `<name>.npy`; `mapped`: parts are read when they are asked for."""
+    path = folder.path / f"{name}.npy"
+    return np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None)

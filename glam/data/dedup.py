@@ -1,4 +1,4 @@
-"""Exact and near duplicates: hashed texts, MinHash signatures, bands, and clusters of what shares one."""
+"""Exact and near duplicates: hashed texts, MinHash signatures, keys of their bands, and clusters of what shares one."""
 
 from collections.abc import Sequence
 
@@ -43,36 +43,27 @@ def bands(config: DedupConfig) -> tuple[int, int]:
     return min(ways, key=lambda way: abs((1 / way[0]) ** (1 / way[1]) - config.jaccard))
 
 
-def exact_clusters(texts: Sequence[str]) -> NDArray[np.int64]:
-    """For each text the first index of its like."""
-    hashes = np.array([text_hash(text) for text in texts], dtype=np.uint64)
-    return _first_of_its_like(hashes)
-
-
-def near_clusters(signature_DP: NDArray[np.uint32], config: DedupConfig) -> NDArray[np.int64]:
-    """For each document the smallest index of its cluster.
-
-    Documents that agree in a whole band are joined, and so is what is joined to them. With documents in
-    order of their ids the survivor of a cluster is thus the one with the smallest id.
-    """
-    num_documents = len(signature_DP)
+def band_keys(signature_DP: NDArray[np.uint32], config: DedupConfig) -> NDArray[np.uint64]:
+    """[D, bands]: a hash of each band. Two documents share one where their signatures agree in that whole band."""
     num_bands, rows = bands(config)
-    joined = [np.arange(num_documents)]
+    key_DB = np.empty((len(signature_DP), num_bands), dtype=np.uint64)
     for band in range(num_bands):
-        piece = np.ascontiguousarray(signature_DP[:, band * rows : (band + 1) * rows])
-        joined.append(_first_of_its_like(piece.view(f"V{piece.itemsize * rows}").ravel()))
-    partners = np.concatenate(joined)
-    selves = np.tile(np.arange(num_documents), len(joined))
-    graph = coo_array((np.ones(len(selves), dtype=bool), (selves, partners)), shape=(num_documents, num_documents))
+        piece_DR = np.ascontiguousarray(signature_DP[:, band * rows : (band + 1) * rows])
+        key_DB[:, band] = [xxhash.xxh64_intdigest(piece.tobytes(), band) for piece in piece_DR]
+    return key_DB
+
+
+def clusters(groups: NDArray[np.int64], members: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(cluster, member), each member once: those of one group are joined, and so is what is joined to them."""
+    distinct, place = np.unique(members, return_inverse=True)
+    chained = np.flatnonzero(groups[1:] == groups[:-1])
+    graph = coo_array(
+        (np.ones(len(chained), dtype=bool), (place[chained], place[chained + 1])), shape=(len(distinct), len(distinct))
+    )
     _, labels = connected_components(graph, directed=False)
-    return _first_of_its_like(labels)
+    return labels.astype(np.int64), distinct
 
 
 def _ngram_set(text: str, n: int) -> NDArray[np.uint64]:
     hashes = ngram_hashes(text, n)
     return np.unique(hashes) if len(hashes) else np.array([text_hash(text)], dtype=np.uint64)
-
-
-def _first_of_its_like(values: NDArray) -> NDArray[np.int64]:
-    _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
-    return first[inverse]

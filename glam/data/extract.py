@@ -3,18 +3,19 @@
 A shard is one task; shards share nothing, and one that is finished is not done again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from glam.config import DataConfig, FilterConfig
 from glam.data.filters import first_reason
+from glam.data.quarantine import require_few
 from glam.data.readers import read_unit
 from glam.data.report import (
+    AmountBySource,
+    DropCount,
     ExtractionReport,
     ShardReport,
     add_amounts,
     add_drops,
-    amount_by_source,
-    count_drops,
     most_frequent_reasons,
 )
 from glam.data.units import Unit
@@ -28,33 +29,36 @@ def extract_shard(filters: FilterConfig, shard: int, units: Sequence[Unit], fold
     """Writes documents, drops and report of one shard, unless an earlier owner of the folder finished it."""
     if _finished(shard, folder):
         return
-    kept: list[Document] = []
-    refused: list[Document] = []
-    drops: list[Drop] = []
-    for unit in units:
-        for each in read_unit(unit):
-            if isinstance(each, Drop):
-                drops.append(each)
-            elif reason := first_reason(each, filters):
-                refused.append(each)
-                drops.append(Drop(document_id=each.id, source=each.source, reason=reason))
-            else:
-                kept.append(each)
-    files = [
-        folder.write_text(_documents(shard), "".join(document.model_dump_json() + "\n" for document in kept)),
-        folder.write_text(_drops(shard), "".join(drop.model_dump_json() + "\n" for drop in drops)),
-    ]
+    read, kept, dropped = AmountBySource(), AmountBySource(), DropCount()
+    names = documents_name(shard), _drops(shard)
+    with folder.create(names[0]) as documents, folder.create(names[1]) as drops:
+        for each in (each for unit in units for each in read_unit(unit)):
+            drop = each if isinstance(each, Drop) else None
+            if isinstance(each, Document):
+                read.add(each)
+                if reason := first_reason(each, filters):
+                    drop = Drop(document_id=each.id, source=each.source, reason=reason)
+                else:
+                    kept.add(each)
+                    documents.write(each.model_dump_json().encode() + b"\n")
+            if drop is not None:
+                dropped.add(drop)
+                drops.write(drop.model_dump_json().encode() + b"\n")
     report = ShardReport(
-        read=amount_by_source(kept + refused),
-        kept=amount_by_source(kept),
-        dropped=count_drops(drops),
-        file_bytes={path.name: path.stat().st_size for path in files},
+        read=read.amounts(),
+        kept=kept.amounts(),
+        dropped=dropped.counts(),
+        file_bytes={name: (folder.path / name).stat().st_size for name in names},
     )
     folder.write_json(_report(shard), report.model_dump(mode="json"))
 
 
 def finish_extraction(config: DataConfig, num_units: int, folder: Folder) -> ExtractionReport:
-    """Sums up all shards. Raises ValueError where no document is left, with the reasons and what to change."""
+    """Sums up all shards.
+
+    Raises ValueError where no document is left, with the reasons and what to change, and where more records were
+    unreadable than `max_quarantined_fraction` allows, with the first of them.
+    """
     shards = range(config.source.num_shards)
     unfinished = [shard for shard in shards if not _finished(shard, folder)]
     assert not unfinished, f"shards {unfinished} of {folder.path} are not finished"
@@ -65,6 +69,7 @@ def finish_extraction(config: DataConfig, num_units: int, folder: Folder) -> Ext
         kept=add_amounts(each.kept for each in reports),
         dropped=add_drops(each.dropped for each in reports),
     )
+    require_few(config.source, report, (drop for shard in shards for drop in folder.read(_drops(shard), Drop)))
     if not report.kept:
         raise ValueError(
             f"no document of source {config.source.name!r} is left after extraction; dropped: "
@@ -75,9 +80,15 @@ def finish_extraction(config: DataConfig, num_units: int, folder: Folder) -> Ext
     return report
 
 
-def read_shard(extracted: Folder, shard: int) -> list[Document]:
-    """Documents of one shard in the order in which they were read."""
-    return extracted.read(_documents(shard), Document)
+def extracted_documents(config: DataConfig, extracted: Folder) -> Iterator[Document]:
+    """Documents of all shards, each in the order in which it was read."""
+    for shard in range(config.source.num_shards):
+        yield from extracted.stream(documents_name(shard), Document)
+
+
+def documents_name(shard: int) -> str:
+    """File of one shard's documents."""
+    return f"documents-{shard:05d}.jsonl"
 
 
 def read_report(extracted: Folder) -> ExtractionReport:
@@ -91,10 +102,6 @@ def _finished(shard: int, folder: Folder) -> bool:
         return False
     sizes = ShardReport.model_validate(folder.read_json(_report(shard))).file_bytes
     return all((folder.path / name).exists() and (folder.path / name).stat().st_size == sizes[name] for name in sizes)
-
-
-def _documents(shard: int) -> str:
-    return f"documents-{shard:05d}.jsonl"
 
 
 def _drops(shard: int) -> str:

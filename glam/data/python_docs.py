@@ -50,7 +50,7 @@ def units(config: SourceConfig) -> list[Unit]:  # noqa: ARG001 - every source is
         Unit(
             name=name,
             size_bytes=round(sum(size * TEXT_SHARE[file.kind] for file, size in files[name].values())),
-            files=tuple(file for _, (file, _) in sorted(files[name].items())),
+            parts=tuple(file for _, (file, _) in sorted(files[name].items())),
         )
         for name in sorted(files)
     ]

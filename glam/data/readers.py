@@ -1,24 +1,22 @@
 """READERS: how a file of each kind becomes documents. What cannot be read becomes a counted drop.
 
-A file is refused with a reason when it is `not_utf8`, `empty`, `too_long` or `not_python`; a line of a
-JSON-lines file when it is `bad_json`, `bad_record`, `empty`, `not_utf8` or `too_long`.
+Every reader streams: it holds one document at a time, and no more of a file than `streams` allows.
 """
 
 import ast
 import email.parser
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from pydantic import ValidationError
-
 from glam.data.docstrings import docstrings
-from glam.data.units import SourceFile, Unit
+from glam.data.quarantine import Fault
+from glam.data.rows import read_hub, read_jsonl, read_parquet
+from glam.data.streams import MAX_BYTES
+from glam.data.units import FileKind, HubShard, Part, SourceFile, Unit
+from glam.data.web import read_html, read_warc
 from glam.records import Document, Drop
+from glam.store.identity import file_sha256
 
-MAX_BYTES = 32_000_000
-"""A longer file of prose or code, or JSON line, is data that lost its way; it is dropped unread."""
 CURATED_DOCSTRING_CHARACTERS = 1000
 """A docstring of this length on a module, or on a public class or function of it, was written to be read."""
 
@@ -26,10 +24,15 @@ Reader = Callable[[SourceFile, str], Iterator[Document | Drop]]
 
 
 def read_unit(unit: Unit) -> Iterator[Document | Drop]:
-    """Documents of a unit, and a Drop for every file or line that gives none."""
-    for file in unit.files:
-        for each in READERS[file.kind](file, unit.name):
-            yield each if isinstance(each, Drop) or _is_text(each) else _drop_half_pair(each)
+    """Documents of a unit, and a Drop for every file or record that gives none.
+
+    Raises ValueError where a file is no longer what the fingerprint was made from, once it is read.
+    """
+    for part in unit.parts:
+        for each in _read(part, unit.name):
+            yield each if isinstance(each, Drop) else _storable(each, part)
+        if isinstance(part, SourceFile):
+            _require_unchanged(part)
 
 
 def read_module(file: SourceFile, unit: str) -> Iterator[Document | Drop]:
@@ -94,31 +97,34 @@ def read_longform(file: SourceFile, unit: str) -> Iterator[Document | Drop]:
 def read_text(file: SourceFile, unit: str) -> Iterator[Document | Drop]:
     """A text file of the user: one document."""
     text = _text(file, "text")
-    yield text if isinstance(text, Drop) else Document(id=file.name, text=text, source="text", unit=unit)
+    yield (
+        text
+        if isinstance(text, Drop)
+        else Document(id=file.name, text=text, source=file.source or "text", unit=unit, curated=file.curated)
+    )
 
 
-def read_jsonl(file: SourceFile, unit: str) -> Iterator[Document | Drop]:
-    """One document a line: `text`, and where given `id`, `source`, `unit`, `curated`, `name`.
-
-    A line without `unit` is a unit of its own: lines of one file need not have more in common.
-    """
-    digest = hashlib.sha256()
-    with open(file.path, "rb") as lines:
-        for number, line in enumerate(lines):
-            digest.update(line)
-            if line.strip():
-                yield _record(line, f"{unit}:{number}")
-    _check_content(file, digest.hexdigest())
-
-
-READERS: dict[str, Reader] = {
+READERS: dict[FileKind, Reader] = {
     "module": read_module,
     "topics": read_topics,
     "readme": read_readme,
     "longform": read_longform,
     "text": read_text,
     "jsonl": read_jsonl,
+    "jsonl_gzip": read_jsonl,
+    "jsonl_zstd": read_jsonl,
+    "parquet": read_parquet,
+    "html": read_html,
+    "warc": read_warc,
+    "warc_gzip": read_warc,
 }
+
+
+def _read(part: Part, unit: str) -> Iterator[Document | Drop]:
+    if isinstance(part, HubShard):
+        return read_hub(part, unit)
+    assert isinstance(part, SourceFile)
+    return READERS[part.kind](part, unit)
 
 
 def _public_and_long(qualified_name: str, text: str) -> bool:
@@ -126,60 +132,40 @@ def _public_and_long(qualified_name: str, text: str) -> bool:
     return top_level and len(text) >= CURATED_DOCSTRING_CHARACTERS
 
 
-def _record(line: bytes, line_id: str) -> Document | Drop:
-    def drop(reason: str) -> Drop:
-        return Drop(document_id=line_id, source="jsonl", reason=reason)
-
-    if len(line) > MAX_BYTES:
-        return drop("too_long")
-    try:
-        fields = json.loads(line.decode())
-    except UnicodeDecodeError:
-        return drop("not_utf8")
-    except (ValueError, RecursionError):
-        return drop("bad_json")
-    if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
-        return drop("bad_record")
-    if not fields["text"].strip():
-        return drop("empty")
-    known = {key: fields[key] for key in ("text", "id", "source", "unit", "curated", "name") if key in fields}
-    try:
-        return Document(**{"id": line_id, "source": "jsonl", "unit": line_id, **known})
-    except ValidationError:
-        return drop("bad_record")
-
-
 def _text(file: SourceFile, source: str) -> str | Drop:
     """The whole file, or why not."""
-
-    def drop(reason: str) -> Drop:
-        return Drop(document_id=file.name, source=source, reason=reason)
-
     if file.path.stat().st_size > MAX_BYTES:
-        return drop("too_long")
-    content = file.path.read_bytes()
-    _check_content(file, hashlib.sha256(content).hexdigest() if file.sha256 else None)
+        return _drop(file, source, Fault("oversized", f"more than {MAX_BYTES:,} bytes"))
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return drop("not_utf8")
-    return text if text.strip() else drop("empty")
+        text = file.path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return _drop(file, source, Fault("not_utf8", str(error)))
+    return text if text.strip() else _drop(file, source, Fault("empty", "no text"))
 
 
-def _is_text(document: Document) -> bool:
-    """Whether it can be written: an escape in JSON or Python can stand for half a surrogate pair."""
+def _drop(file: SourceFile, source: str, fault: Fault) -> Drop:
+    return Drop(
+        document_id=file.name,
+        source=file.source or source,
+        reason=fault.reason,
+        detail=f"{file.place}: {fault.detail}",
+    )
+
+
+def _storable(document: Document, part: Part) -> Document | Drop:
+    """The document, unless it holds what no text does: bytes of value 0, or half a surrogate pair from an escape."""
+    fields = (document.id, document.text, document.source, document.unit, document.name or "")
+    fault = Fault("nul_bytes", "a character of value 0") if any("\0" in field for field in fields) else None
     try:
-        "".join((document.id, document.text, document.source, document.unit, document.name or "")).encode()
+        "".join(fields).encode()
     except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _drop_half_pair(document: Document) -> Drop:
+        fault = Fault("not_utf8", "half a surrogate pair")
+    if fault is None:
+        return document
     name, source = (value.encode(errors="backslashreplace").decode() for value in (document.id, document.source))
-    return Drop(document_id=name, source=source, reason="not_utf8")
+    return Drop(document_id=name, source=source, reason=fault.reason, detail=f"{part.place}, {name}: {fault.detail}")
 
 
-def _check_content(file: SourceFile, sha256: str | None) -> None:
-    if file.sha256 != sha256 and file.sha256 is not None:
+def _require_unchanged(file: SourceFile) -> None:
+    if file.sha256 is not None and file_sha256(file.path) != file.sha256:
         raise ValueError(f"{file.path} was changed while it was prepared; run the same command again")

@@ -1,8 +1,9 @@
 """Records of what prepare kept and dropped: the data page reads these, not the logs."""
 
+from collections import Counter
 from collections.abc import Iterable
 
-from glam.data.overlap import Overlap
+from glam.data.overlap import BenchmarkOverlap, Overlap
 from glam.records import Document, Drop, Record
 
 
@@ -12,6 +13,12 @@ class Amount(Record):
     documents: int
     bytes: int
     """In UTF-8."""
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(documents=self.documents + other.documents, bytes=self.bytes + other.bytes)
+
+
+NOTHING = Amount(documents=0, bytes=0)
 
 
 class SelectionDrop(Drop):
@@ -44,6 +51,30 @@ class ExtractionReport(Record):
     dropped: dict[str, dict[str, int]]
 
 
+class Example(Record):
+    """The beginning of a document that the classifier judged, for people to read."""
+
+    document_id: str
+    source: str
+    score: float
+    decile: int
+    """Of the score, 0 to 9."""
+    kept: bool
+    """By the keep rule and all that followed; else the keep rule dropped it."""
+    text: str
+
+
+class SelectedShard(Record):
+    """One file shard of selection. Its file is written last: it says that the shard is finished."""
+
+    sides: dict[str, dict[str, Amount]]
+    """Training and held-out side, by source."""
+    dropped: dict[str, dict[str, int]]
+    """By reason, then source."""
+    heldout_units: tuple[str, ...]
+    examples: tuple[Example, ...]
+
+
 class SelectionReport(Record):
     """`report.json` of a selected corpus."""
 
@@ -55,34 +86,46 @@ class SelectionReport(Record):
     """By reason, then source; the reasons of extraction included."""
     num_near_clusters: int
     """Near-duplicate clusters of more than one document."""
-    num_units: int
     heldout_units: tuple[str, ...]
     auc: float | None
     classifier_skipped: str | None
+    score_histogram: dict[str, tuple[int, ...]]
+    """By source: the documents that the classifier judged in 20 bins of score; curated text is not judged."""
     overlap: Overlap
+    benchmarks: tuple[BenchmarkOverlap, ...]
+    """By task, of the files in `data.overlap.benchmarks`."""
 
 
-def amount(documents: Iterable[Document]) -> Amount:
-    """Documents counted and weighed."""
-    sizes = [len(document.text.encode()) for document in documents]
-    return Amount(documents=len(sizes), bytes=sum(sizes))
+class AmountBySource:
+    """Text counted and weighed as it passes by."""
+
+    def __init__(self) -> None:
+        self._amounts: dict[str, Amount] = {}
+
+    def add(self, document: Document) -> None:
+        before = self._amounts.get(document.source, NOTHING)
+        self._amounts[document.source] = before + Amount(documents=1, bytes=len(document.text.encode()))
+
+    def amounts(self) -> dict[str, Amount]:
+        """By source, in order of their names."""
+        return dict(sorted(self._amounts.items()))
 
 
-def amount_by_source(documents: Iterable[Document]) -> dict[str, Amount]:
-    """The same for each source."""
-    by_source: dict[str, list[Document]] = {}
-    for document in documents:
-        by_source.setdefault(document.source, []).append(document)
-    return {source: amount(by_source[source]) for source in sorted(by_source)}
+class DropCount:
+    """Drops counted as they pass by."""
 
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
 
-def count_drops(drops: Iterable[Drop]) -> dict[str, dict[str, int]]:
-    """Number of drops by reason, then source."""
-    counts: dict[str, dict[str, int]] = {}
-    for drop in drops:
-        of_reason = counts.setdefault(drop.reason, {})
-        of_reason[drop.source] = of_reason.get(drop.source, 0) + 1
-    return counts
+    def add(self, drop: Drop) -> None:
+        self._counts[drop.reason, drop.source] += 1
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """By reason, then source."""
+        dropped: dict[str, dict[str, int]] = {}
+        for (reason, source), count in sorted(self._counts.items()):
+            dropped.setdefault(reason, {})[source] = count
+        return dropped
 
 
 def add_amounts(parts: Iterable[dict[str, Amount]]) -> dict[str, Amount]:
@@ -90,8 +133,7 @@ def add_amounts(parts: Iterable[dict[str, Amount]]) -> dict[str, Amount]:
     total: dict[str, Amount] = {}
     for part in parts:
         for source, each in part.items():
-            before = total.get(source, Amount(documents=0, bytes=0))
-            total[source] = Amount(documents=before.documents + each.documents, bytes=before.bytes + each.bytes)
+            total[source] = total.get(source, NOTHING) + each
     return dict(sorted(total.items()))
 
 

@@ -4,16 +4,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from glam.config import SourceConfig
-from glam.data import local_files, python_docs
-from glam.data.draws import draw
-from glam.data.units import Unit
+from glam.data import hub, local_files, mixture, python_docs
+from glam.data.units import Unit, up_to
 
 
 class Source(NamedTuple):
-    """Two questions to a source, both cheap and deterministic."""
+    """Two questions to a source, both deterministic."""
 
     identity: Callable[[SourceConfig], dict[str, object]]
-    """JSON facts that determine what the source yields; no numpy, no torch."""
+    """JSON facts that determine what the source yields; cheap: no numpy, no torch, no network."""
     units: Callable[[SourceConfig], list[Unit]]
     """All units in order of their names."""
 
@@ -21,6 +20,8 @@ class Source(NamedTuple):
 SOURCES = {
     "python_docs": Source(python_docs.identity, python_docs.units),
     "local_files": Source(local_files.identity, local_files.units),
+    "hub": Source(hub.identity, hub.units),
+    **{name: Source(mixture.identity, mixture.units) for name in mixture.KINDS},
 }
 
 
@@ -32,34 +33,15 @@ def source(name: str) -> Source:
 
 
 def plan_shards(config: SourceConfig) -> list[tuple[Unit, ...]]:
-    """Units of each of `num_shards` file shards, about equal in size; later shards may be empty."""
+    """Units of each of `num_shards` file shards, about equal in size; later shards may be empty.
+
+    Raises ValueError for a source without text, and where `max_megabytes` leaves room for none.
+    """
     loads = [0] * config.num_shards
     shards: list[list[Unit]] = [[] for _ in loads]
-    for unit in sorted(chosen_units(config), key=lambda unit: (-unit.size_bytes, unit.name)):
+    chosen = up_to(config.max_megabytes, source(config.name).units(config))
+    for unit in sorted(chosen, key=lambda unit: (-unit.size_bytes, unit.name)):
         lightest = loads.index(min(loads))
         loads[lightest] += unit.size_bytes
         shards[lightest].append(unit)
     return [tuple(shard) for shard in shards]
-
-
-def chosen_units(config: SourceConfig) -> list[Unit]:
-    """Units up to `max_megabytes` in a fixed pseudo-random order; one that no longer fits is passed over.
-
-    Raises ValueError where not even the smallest fits.
-    """
-    units = source(config.name).units(config)
-    if config.max_megabytes is None:
-        return units
-    room = config.max_megabytes * 1e6
-    chosen = []
-    for unit in sorted(units, key=lambda unit: (draw(unit.name), unit.name)):
-        if unit.size_bytes <= room:
-            room -= unit.size_bytes
-            chosen.append(unit)
-    if not chosen:
-        smallest = min(units, key=lambda unit: unit.size_bytes)
-        raise ValueError(
-            f"data.source.max_megabytes={config.max_megabytes:g} has no room for the smallest unit, {smallest.name} "
-            f"with {smallest.size_bytes / 1e6:.3g} MB; raise it, or give smaller files"
-        )
-    return chosen

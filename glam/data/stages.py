@@ -1,33 +1,48 @@
 """The stages of prepare as plain functions: each reads complete folders and fills one open folder.
 
-They commit nothing and know no Ray; `workers/prepare.py` runs them. Extraction and selection are made
-of shard tasks and one function that sums up: see `extract` and `selection`.
+They commit nothing and know no Ray; `workers/prepare.py` runs them. Extraction, selection and packing are made
+of shard tasks and of functions that sum up: see `extract`, `selection` and `packing`.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+import heapq
 
 from glam.config import DataConfig
 from glam.data import heldout, quality, shards
 from glam.data.draws import draw
-from glam.data.extract import extract_shard, finish_extraction, read_shard
-from glam.data.selection import HELDOUT, TRAIN, measure_shard, select
+from glam.data.extract import extract_shard, extracted_documents, finish_extraction
+from glam.data.mixture import mixture_weights
+from glam.data.packing import encode_shard, pack
+from glam.data.selection import (
+    carry_out,
+    decide,
+    finish_selection,
+    heldout_documents,
+    index_judged_text,
+    match_partition,
+    measure_shard,
+    search_shard,
+    training_documents,
+)
 from glam.data.tokenizer import FILE, Tokenizer, train_tokenizer
-from glam.records import Document, Record
+from glam.records import Record
 from glam.store import Folder
 
 __all__ = [
+    "carry_out",
+    "decide",
+    "encode_documents",
     "extract_shard",
     "finish_extraction",
+    "finish_selection",
+    "index_judged_text",
     "make_classifier",
     "make_heldout",
-    "make_shards",
     "make_tokenizer",
+    "match_partition",
     "measure_shard",
-    "select",
+    "pack_rows",
+    "search_shard",
 ]
-
-ENCODED_AT_ONCE = 2048
 
 
 class TokenizerFacts(Record):
@@ -41,50 +56,47 @@ class TokenizerFacts(Record):
 
 
 def make_classifier(config: DataConfig, extracted: Folder, folder: Folder) -> quality.ClassifierFacts:
-    """Trains the quality classifier on all extracted documents."""
-    documents = [document for shard in range(config.source.num_shards) for document in read_shard(extracted, shard)]
-    return quality.train_classifier(config.quality, documents, folder)
+    """Trains the quality classifier on the extracted documents."""
+    return quality.train_classifier(config.quality, extracted_documents(config, extracted), folder)
 
 
 def make_tokenizer(config: DataConfig, selected: Folder, folder: Folder) -> TokenizerFacts:
-    """Trains the vocabulary on `train_megabytes` of the training side, documents in a fixed shuffle."""
-    texts: list[str] = []
-    size = 0
-    for document in _shuffled(selected.read(TRAIN, Document)):
-        if size >= config.tokenizer.train_megabytes * 1e6:
-            break
-        texts.append(document.text)
-        size += len(document.text.encode())
+    """Trains the vocabulary on `train_megabytes` of the training side, the first documents of a fixed shuffle."""
+    texts = _sample(config, selected)
     tokenizer, num_unused = train_tokenizer(texts, config.tokenizer)
     folder.write_text(FILE, tokenizer.to_json())
     facts = TokenizerFacts(
-        vocab_size=tokenizer.vocab_size, num_unused=num_unused, num_documents=len(texts), trained_bytes=size
+        vocab_size=tokenizer.vocab_size,
+        num_unused=num_unused,
+        num_documents=len(texts),
+        trained_bytes=sum(len(text.encode()) for text in texts),
     )
     folder.write_json("facts.json", facts.model_dump(mode="json"))
     return facts
 
 
-def make_heldout(selected: Folder, tokenizer: Folder, folder: Folder) -> heldout.HeldOutFacts:
+def make_heldout(config: DataConfig, selected: Folder, tokenizer: Folder, folder: Folder) -> heldout.HeldOutFacts:
     """Tokenises the held-out side."""
-    return heldout.write_heldout(selected.read(HELDOUT, Document), Tokenizer.load(tokenizer.path), folder)
+    return heldout.write_heldout(heldout_documents(config, selected), Tokenizer.load(tokenizer.path), folder)
 
 
-def make_shards(config: DataConfig, selected: Folder, tokenizer: Folder, folder: Folder) -> shards.ShardsFacts:
-    """Tokenises and packs the training side, documents in a fixed shuffle."""
-    vocabulary = Tokenizer.load(tokenizer.path)
-    return shards.write_shards(
-        _encoded(_shuffled(selected.read(TRAIN, Document)), vocabulary),
-        folder,
-        sequence_length=config.sequence_length,
-        vocab_size=vocabulary.vocab_size,
-    )
+def encode_documents(shard: int, selected: Folder, tokenizer: Folder, folder: Folder) -> None:
+    """Tokenises one shard of the training side."""
+    encode_shard(shard, selected, Tokenizer.load(tokenizer.path), folder)
 
 
-def _shuffled(documents: Sequence[Document]) -> list[Document]:
-    return sorted(documents, key=lambda document: (draw(document.id), document.id))
+def pack_rows(config: DataConfig, tokenizer: Folder, folder: Folder) -> shards.ShardsFacts:
+    """Packs the training side, documents in a fixed shuffle, kinds by their weights."""
+    return pack(config, mixture_weights(config.source), Tokenizer.load(tokenizer.path).vocab_size, folder)
 
 
-def _encoded(documents: Sequence[Document], tokenizer: Tokenizer) -> Iterator[list[int]]:
-    remaining = iter(documents)
-    while batch := [document.text for document in islice(remaining, ENCODED_AT_ONCE)]:
-        yield from tokenizer.encode_batch(batch)
+def _sample(config: DataConfig, selected: Folder) -> list[str]:
+    """The first texts of the fixed shuffle until `train_megabytes` are reached; never much more of them in memory."""
+    wanted, size = config.tokenizer.train_megabytes * 1e6, 0
+    heap: list[tuple[int, str, str]] = []
+    for document in training_documents(config, selected):
+        heapq.heappush(heap, (-draw(document.id), document.id, document.text))
+        size += len(document.text.encode())
+        while size - len(heap[0][2].encode()) >= wanted:
+            size -= len(heapq.heappop(heap)[2].encode())
+    return [text for *_, text in sorted(heap, key=lambda entry: (-entry[0], entry[1]))]

@@ -144,11 +144,19 @@ class Folder:
 
     def read(self, name: str, record_type: type[RecordT]) -> list[RecordT]:
         """Records of a JSON-lines file; empty where there is none. A last line without its end is left out."""
-        path = self.path / name
-        if not path.exists():
-            return []
-        lines = path.read_text("utf-8").split("\n")
-        return [record_type.model_validate_json(line) for line in lines[:-1] if line]
+        return list(self.stream(name, record_type)) if (self.path / name).exists() else []
+
+    def stream(self, name: str, record_type: type[RecordT]) -> Iterator[RecordT]:
+        """The same one after the other, for files larger than memory; FileNotFoundError where there is none."""
+        with open(self.path / name, "rb") as lines:
+            for line in lines:
+                if line.endswith(b"\n") and len(line) > 1:
+                    yield record_type.model_validate_json(line)
+
+    def remove(self, name: str) -> None:
+        """Takes back a file of this open folder, such as one that only led to others."""
+        assert not self.complete, f"{self.path} is complete"
+        (self.path / name).unlink(missing_ok=True)
 
     def heartbeat(self) -> None:
         """Says that the owner of this open folder is alive."""
@@ -222,10 +230,15 @@ class Store:
         return folder if folder is not None and folder.complete else None
 
     def open(self, kind: str, fingerprint: str) -> Folder:
-        """A complete folder, to read. Raises StoreError where there is none."""
+        """A complete folder, to read. Raises StoreError where there is none, IntegrityError under a false name."""
         folder = self.find_complete(kind, fingerprint)
         if folder is None:
             raise StoreError(f"no complete folder {kind}/*-{fingerprint} in {self.root}")
+        manifest = folder.manifest()
+        if (manifest.kind, manifest.fingerprint) != (kind, fingerprint):
+            raise IntegrityError(
+                f"{folder.path} holds {manifest.kind}/{manifest.label}-{manifest.fingerprint}; give it its name back"
+            )
         return folder
 
     def folders(self, kind: str | None = None) -> Iterator[Folder]:

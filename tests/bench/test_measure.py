@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from glam.bench import contest, model, ours, rows
+from glam.bench import contest, rows
 from glam.bench.measure import BenchError, Contestant, Measurement, race
+from glam.bench.model import ours
+from glam.bench.model import races as model
 from glam.bench.rows import Claim, Race, peak_mebibytes, run
 from glam.environment import CPU_ALLOCATOR
 
@@ -70,7 +72,7 @@ def test_a_contestant_that_fails_is_named(name: str, words: str, capfd: pytest.C
 def test_our_contestants_can_be_built_and_called_twice(tiny: Race) -> None:
     for contestant in tiny.contestants.values():
         if isinstance(contestant, Contestant):
-            builder = contestant.builder.removeprefix("glam.bench.ours:")
+            builder = contestant.builder.removeprefix("glam.bench.model.ours:")
             call = getattr(ours, builder)(**contestant.arguments)
             call()
             call()

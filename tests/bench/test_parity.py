@@ -8,10 +8,10 @@ import torch.nn.functional as F
 
 pytest.importorskip("transformers")
 
-from glam.bench import peer
 from glam.bench.measure import Contestant
-from glam.bench.model import generation, layer_against_peer, rope_gated, training_step
-from glam.bench.ours import END_OF_TEXT, check_flops, random_rows
+from glam.bench.model import peer
+from glam.bench.model.ours import END_OF_TEXT, check_flops, random_rows
+from glam.bench.model.races import generation, layer_against_peer, rope_gated, training_step
 from glam.bench.rows import Race
 from glam.config import ModelConfig, replace
 from glam.model.transformer import Transformer
@@ -98,7 +98,7 @@ def test_their_contestants_can_be_built_and_called_twice(tiny: Race) -> None:
     (others,) = [given for name, given in tiny.contestants.items() if name in ("peer", "same_allocator")]
     assert not isinstance(others, Contestant)
     for contestant in others:
-        call = getattr(peer, contestant.builder.removeprefix("glam.bench.peer:"))(**contestant.arguments)
+        call = getattr(peer, contestant.builder.removeprefix("glam.bench.model.peer:"))(**contestant.arguments)
         call()
         call()
 

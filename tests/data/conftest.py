@@ -4,13 +4,16 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from glam.config import DataConfig, QualityConfig, SourceConfig, SplitConfig, TokenizerConfig
+from glam.lineage import DataStages, data_stages
 from glam.records import Document
 from glam.store import Folder, Store
+from workers.prepare import stage_calls
 
 VOCABULARY = [f"{first}{middle}{last}" for first in "bdfgk" for middle in "aeiou" for last in ("rt", "lm", "sk", "nd")]
 MakeFolder = Callable[[str], Folder]
@@ -34,6 +37,18 @@ def write_corpus(path: Path, documents: list[Document]) -> None:
     path.write_text("".join(json.dumps(each.model_dump(include=fields)) + "\n" for each in documents))
 
 
+def prepare_here(config: DataConfig, store: Store) -> DataStages:
+    """All folders of a preparation, made in this process by the calls that Ray would make."""
+    stages = data_stages(config)
+    for stage, make in stage_calls(config, stages):
+        with store.claim(**stage.reference.model_dump()) as folder:
+            reads = {read.fingerprint: store.open(read.kind, read.fingerprint) for read in stage.reads}
+            for function, *arguments in chain.from_iterable(make(reads, folder)):
+                function(*arguments)
+            stage.commit(folder)
+    return stages
+
+
 @pytest.fixture
 def make_folder(store: Store) -> Iterator[MakeFolder]:
     """Opens a folder of the given kind, a new one for each call."""
@@ -46,7 +61,7 @@ def make_folder(store: Store) -> Iterator[MakeFolder]:
 def corpus(tmp_path: Path) -> DataConfig:
     """Forty documents of eight units in four files; one exact and one near duplicate, and one too short."""
     documents = [document(number, unit=f"unit{number % 8}", curated=number % 3 == 0) for number in range(40)]
-    documents.append(document(90, unit="unit3", text=documents[5].text.upper()))
+    documents.append(document(90, unit="unit3", text=documents[5].text.replace("\n", " \n").replace(".", "!")))
     documents.append(document(91, unit="unit4", text=documents[6].text + " One more word."))
     documents.append(document(92, text="Short."))
     for part in range(4):
@@ -55,6 +70,6 @@ def corpus(tmp_path: Path) -> DataConfig:
         source=SourceConfig(name="local_files", paths=(str(tmp_path / "*.jsonl"),), num_shards=2),
         quality=QualityConfig(alpha=0.5, num_features_log2=10),
         split=SplitConfig(heldout_fraction=0.2),
-        tokenizer=TokenizerConfig(vocab_size=320, train_megabytes=1.0),
+        tokenizer=TokenizerConfig(kind="bpe", vocab_size=320, train_megabytes=1.0),
         sequence_length=32,
     )

@@ -15,7 +15,7 @@ DOCUMENTS.append(document(9, text="é"))
 
 @pytest.mark.parametrize("sequence_length", [1, 7, 64, 4096])
 def test_windows_predict_every_token_once(make_folder: MakeFolder, sequence_length: int) -> None:
-    tokenizer, _ = train_tokenizer([each.text for each in DOCUMENTS], TokenizerConfig(vocab_size=300))
+    tokenizer, _ = train_tokenizer([each.text for each in DOCUMENTS], TokenizerConfig(kind="bpe", vocab_size=300))
     folder = make_folder("heldout")
     write_heldout(DOCUMENTS, tokenizer, folder)
     predicted, num_bytes = defaultdict(list), defaultdict(int)
@@ -30,7 +30,7 @@ def test_windows_predict_every_token_once(make_folder: MakeFolder, sequence_leng
 
 
 def test_documents_and_facts_are_read_back(make_folder: MakeFolder) -> None:
-    tokenizer, _ = train_tokenizer([each.text for each in DOCUMENTS], TokenizerConfig(vocab_size=300))
+    tokenizer, _ = train_tokenizer([each.text for each in DOCUMENTS], TokenizerConfig(kind="bpe", vocab_size=300))
     folder = make_folder("heldout")
     facts = write_heldout(DOCUMENTS, tokenizer, folder)
     heldout = HeldOut(folder.path)

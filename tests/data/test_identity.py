@@ -4,10 +4,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from glam.config import SourceConfig
+from glam.config import HubConfig, KindConfig, SourceConfig, replace
+from glam.data import local_files
 from glam.data.identity import source_identity
 from glam.data.sources import SOURCES
 
@@ -35,7 +37,7 @@ def test_python_docs_are_known_by_versions() -> None:
 
 
 def test_unknown_source_lists_what_exists() -> None:
-    with pytest.raises(ValueError, match="unknown source 'web'; known: local_files, python_docs"):
+    with pytest.raises(ValueError, match="unknown source 'web'; known: glam_mixture, hub, local_files,"):
         source_identity(SourceConfig(name="web"))
 
 
@@ -46,13 +48,59 @@ def test_a_pattern_without_files_is_named(tmp_path: Path) -> None:
         source_identity(local())
 
 
+def test_a_link_is_read_as_its_own_name_says(tmp_path: Path) -> None:
+    (tmp_path / "blob").write_text('{"text": "some text"}')
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "one.jsonl").symlink_to(tmp_path / "blob")
+    shutil.copy(tmp_path / "blob", tmp_path / "copy.jsonl")
+    assert source_identity(local(tmp_path / "a")) == source_identity(local(tmp_path / "copy.jsonl"))
+
+
+def test_pages_are_known_by_the_extractor_too(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("<p>text</p>")
+    (tmp_path / "a.txt").write_text("text")
+    assert "resiliparse" in source_identity(local(tmp_path))
+    assert "resiliparse" not in source_identity(local(tmp_path / "a.txt"))
+
+
+def test_pages_without_the_extra_are_refused_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.html").write_text("<p>text</p>")
+    monkeypatch.setattr(local_files, "EXTRACTOR", "not-installed-here")
+    with pytest.raises(ValueError, match=r"extra `web`.*glam\[web\]"):
+        source_identity(local(tmp_path))
+
+
+def test_a_data_set_of_the_hub_is_known_by_its_commit_alone() -> None:
+    config = SourceConfig(name="hub", hub=HubConfig(id="owner/name", revision="0" * 40))
+    other = replace(config, hub={"revision": "1" * 40})
+    assert source_identity(config) == source_identity(replace(config, num_shards=3, max_quarantined_fraction=0.5))
+    assert source_identity(config) != source_identity(other)
+    with pytest.raises(ValueError, match=r"'main' is not the hash .* `glam data pin owner/name`"):
+        HubConfig(id="owner/name", revision="main")
+    with pytest.raises(ValueError, match=r"`glam data pin owner/name`"):
+        HubConfig(id="owner/name")
+    with pytest.raises(ValueError, match=r"needs data\.source\.hub"):
+        source_identity(SourceConfig(name="hub"))
+
+
+def configured(name: str, folder: Path) -> SourceConfig:
+    """A source of each name; the folder has one file of the kind `web`."""
+    web = KindConfig(name="web", paths=(str(folder),))
+    given: dict[str, Any] = {
+        "hub": {"hub": HubConfig(id="owner/name", revision="0" * 40)},
+        "mixture": {"kinds": (web,)},
+        "glam_mixture": {"kinds": (web,)},
+    }
+    return SourceConfig(name=name, **given.get(name, {"paths": (str(folder),)}))
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_asking_imports_neither_numpy_nor_torch(name: str, tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("text")
-    config = SourceConfig(name=name, paths=(str(tmp_path),)).model_dump_json()
+    (tmp_path / "web.jsonl").write_text('{"text": "text"}')
+    config = configured(name, tmp_path).model_dump_json()
     code = (
         "import sys; from glam.config import SourceConfig; from glam.data.identity import source_identity; "
         f"source_identity(SourceConfig.model_validate_json({config!r})); "
-        "assert not {'numpy', 'torch', 'sklearn'} & sys.modules.keys()"
+        "assert not {'numpy', 'torch', 'sklearn', 'pyarrow', 'datasets'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from glam.data.loader import Loader
 from glam.data.permutation import permute
-from glam.data.shards import write_shards
+from glam.data.shards import Stream, write_shards
 from tests.data.conftest import MakeFolder
 
 NUM_ROWS, LENGTH, BATCH = 50, 8, 6
@@ -18,8 +18,8 @@ NUM_ROWS, LENGTH, BATCH = 50, 8, 6
 @pytest.fixture
 def loader(make_folder: MakeFolder):
     folder = make_folder("shards")
-    ids = [1 + number % 299 for number in range(NUM_ROWS * LENGTH)]
-    write_shards([ids], folder, sequence_length=LENGTH, vocab_size=300)
+    ids = np.array([0, *(1 + number % 299 for number in range(NUM_ROWS * LENGTH))], np.uint16)
+    write_shards(Stream(iter([(ids, 0)]), ("made",)), folder, sequence_length=LENGTH, vocab_size=300)
     return lambda **options: Loader(folder.path, **{"global_batch_size": BATCH, "seed": 0, **options})
 
 

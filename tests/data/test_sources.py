@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from glam.config import SourceConfig
-from glam.data.readers import MAX_BYTES, read_unit
+from glam.data.readers import read_unit
 from glam.data.sources import plan_shards, source
-from glam.data.units import Unit
+from glam.data.streams import MAX_BYTES
+from glam.data.units import SourceFile, Unit
 from glam.records import Document, Drop
 
 SMALL_DOCS = SourceConfig(max_megabytes=0.4, num_shards=3)
@@ -44,7 +45,7 @@ def test_every_unit_is_chosen_where_there_is_no_limit(tmp_path: Path) -> None:
 
 
 def test_units_of_python_docs_have_unique_names_and_files(units: list[Unit]) -> None:
-    files = [file.name for unit in units for file in unit.files]
+    files = [part.name for unit in units for part in unit.parts if isinstance(part, SourceFile)]
     assert len({unit.name for unit in units}) == len(units)
     assert len(set(files)) == len(files)
     assert {"python.json", "scipy.stats", "torch.nn", "streamlit"} <= {unit.name for unit in units}
@@ -75,7 +76,7 @@ def test_a_file_that_gives_no_document_is_a_drop_with_a_reason(tmp_path: Path) -
     with open(tmp_path / "huge.rst", "wb") as huge:
         huge.truncate(MAX_BYTES + 1)
     (tmp_path / "good.txt").write_text("text")
-    assert sorted(reasons(tmp_path)) == ["empty", "not_utf8", "too_long"]
+    assert sorted(reasons(tmp_path)) == ["empty", "not_utf8", "oversized"]
     assert [each.text for each in read(tmp_path) if isinstance(each, Document)] == ["text"]
 
 

@@ -1,7 +1,9 @@
 """From files to shards: the result depends on the text and the config, not on how it was made."""
 
+import json
 import random
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -11,7 +13,7 @@ from glam.data.heldout import HeldOut
 from glam.data.report import SelectionDrop, SelectionReport
 from glam.data.shards import Shards
 from glam.data.sources import plan_shards
-from glam.records import Document, Drop
+from glam.records import Document, Drop, Record
 from glam.store import Folder
 from tests.data.conftest import MakeFolder, document, write_corpus
 
@@ -26,36 +28,65 @@ def extract(config: DataConfig, folder: Folder, *, seed: int = 0) -> Folder:
     return folder
 
 
-def select(config: DataConfig, make_folder: MakeFolder, *, seed: int = 0) -> tuple[Folder, SelectionReport]:
+def select(
+    config: DataConfig, make_folder: MakeFolder, *, seed: int = 0, judged: Folder | None = None
+) -> tuple[Folder, SelectionReport]:
     extracted = extract(config, make_folder("corpora"), seed=seed)
     classifier, selected = make_folder("classifiers"), make_folder("corpora")
     stages.make_classifier(config, extracted, classifier)
-    for shard in range(config.source.num_shards):
+    shards = list(range(config.source.num_shards))
+    random.Random(seed).shuffle(shards)
+    for shard in shards:
         stages.measure_shard(config, shard, extracted, classifier, selected)
-    return selected, stages.select(config, extracted, classifier, selected)
+    for partition in shards:
+        stages.match_partition(config, partition, selected)
+    stages.decide(config, extracted, judged, selected)
+    for shard in shards:
+        stages.carry_out(config, shard, extracted, selected)
+    stages.index_judged_text(config, selected)
+    for shard in shards:
+        stages.search_shard(config, shard, selected)
+    return selected, stages.finish_selection(config, extracted, classifier, selected)
 
 
-def contents(folder: Folder, *names: str) -> list[bytes]:
-    return [(folder.path / name).read_bytes() for name in names]
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+def together(folder: Folder, side: str, kind: type[RecordT]) -> list[RecordT]:
+    """Records of one side of all shards."""
+    return [each for path in sorted(folder.path.glob(f"{side}-*.jsonl")) for each in folder.read(path.name, kind)]
+
+
+def outcome(config: DataConfig, make_folder: MakeFolder, seed: int) -> list[object]:
+    """What selection and packing make, but for where it lies."""
+    selected, report = select(config, make_folder, seed=seed)
+    tokenizer, packed = make_folder("tokenizers"), make_folder("shards")
+    stages.make_tokenizer(config, selected, tokenizer)
+    for shard in range(config.source.num_shards):
+        stages.encode_documents(shard, selected, tokenizer, packed)
+    stages.pack_rows(config, tokenizer, packed)
+    lists = [
+        sorted(together(selected, side, kind), key=lambda each: each.model_dump_json())
+        for side, kind in (("train", Document), ("heldout", Document), ("drops", SelectionDrop))
+    ]
+    files = {path.name: path.read_bytes() for path in packed.path.iterdir() if path.name != "state.json"}
+    return [*lists, report, (selected.path / "examples.jsonl").read_bytes(), files]
 
 
 def test_kept_documents_depend_neither_on_shards_nor_on_their_order(
     corpus: DataConfig, make_folder: MakeFolder
 ) -> None:
-    written = [
-        contents(
-            select(replace(corpus, source={"num_shards": num_shards}), make_folder, seed=seed)[0],
-            *("train.jsonl", "heldout.jsonl", "drops.jsonl", "report.json"),
-        )
+    made = [
+        outcome(replace(corpus, source={"num_shards": num_shards}), make_folder, seed)
         for num_shards, seed in ((1, 0), (2, 1), (3, 2), (9, 3))
     ]
-    assert all(each == written[0] for each in written)
+    assert all(each == made[0] for each in made)
 
 
 def test_every_document_is_kept_or_dropped_with_a_reason(corpus: DataConfig, make_folder: MakeFolder) -> None:
     selected, report = select(corpus, make_folder)
-    train, heldout = selected.read("train.jsonl", Document), selected.read("heldout.jsonl", Document)
-    drops = selected.read("drops.jsonl", SelectionDrop)
+    train, heldout = together(selected, "train", Document), together(selected, "heldout", Document)
+    drops = together(selected, "drops", SelectionDrop)
     assert len(train) + len(heldout) + len(drops) == report.steps["extracted"].documents == 42
     assert not {each.unit for each in train} & {each.unit for each in heldout}
     assert {each.unit for each in heldout} == set(report.heldout_units)
@@ -69,7 +100,7 @@ def test_every_document_is_kept_or_dropped_with_a_reason(corpus: DataConfig, mak
 def test_duplicates_fall_to_the_smallest_id(corpus: DataConfig, make_folder: MakeFolder) -> None:
     config = replace(corpus, quality={"enabled": False})
     selected, report = select(config, make_folder)
-    fallen = {each.document_id: (each.reason, each.survivor_id) for each in selected.read("drops.jsonl", SelectionDrop)}
+    fallen = {each.document_id: (each.reason, each.survivor_id) for each in together(selected, "drops", SelectionDrop)}
     assert fallen == {"d00090": ("exact_duplicate", "d00005"), "d00091": ("near_duplicate", "d00006")}
     assert report.classifier_skipped == "quality.enabled is false"
     assert report.num_near_clusters == 1
@@ -112,8 +143,61 @@ def test_tokenizer_heldout_and_shards_follow(corpus: DataConfig, make_folder: Ma
     selected, report = select(corpus, make_folder)
     tokenizer, heldout, packed = make_folder("tokenizers"), make_folder("heldout"), make_folder("shards")
     assert stages.make_tokenizer(corpus, selected, tokenizer).vocab_size == 320
-    assert stages.make_heldout(selected, tokenizer, heldout).num_documents == report.steps["heldout"].documents
-    facts = stages.make_shards(corpus, selected, tokenizer, packed)
+    held_out = stages.make_heldout(corpus, selected, tokenizer, heldout)
+    assert held_out.num_documents == report.steps["heldout"].documents
+    for shard in range(corpus.source.num_shards):
+        stages.encode_documents(shard, selected, tokenizer, packed)
+    facts = stages.pack_rows(corpus, tokenizer, packed)
     assert facts.num_documents == report.steps["train"].documents
     assert Shards.open(packed.path).facts == facts
-    assert HeldOut(heldout.path).documents() == selected.read("heldout.jsonl", Document)
+    assert sorted(path.name for path in packed.path.iterdir()) == [
+        *("documents.npy", "shards.json", "state.json", "tokens-00000.bin")
+    ]
+    by_id = sorted(together(selected, "heldout", Document), key=lambda each: each.id)
+    assert HeldOut(heldout.path).documents() == by_id
+
+
+def test_training_text_that_touches_a_benchmark_is_counted_or_dropped(
+    tmp_path: Path, corpus: DataConfig, make_folder: MakeFolder
+) -> None:
+    _, plain = select(corpus, make_folder)
+    train = together(select(corpus, make_folder)[0], "train", Document)
+    (tmp_path / "quiz").mkdir()
+    (tmp_path / "quiz" / "test.jsonl").write_text(
+        json.dumps({"question": train[0].text}) + "\n" + '{"question": "?"}\n'
+    )
+    judged = {"benchmarks": (str(tmp_path / "quiz" / "*.jsonl"),)}
+    _, counted = select(replace(corpus, overlap=judged), make_folder)
+    selected, dropped = select(replace(corpus, overlap={**judged, "policy": "drop"}), make_folder)
+    (quiz,) = counted.benchmarks
+    assert (quiz.task, quiz.num_examples, quiz.num_short, quiz.num_touched) == ("quiz", 2, 1, 1)
+    assert counted.steps == plain.steps
+    assert dropped.benchmarks[0].num_touched == 0
+    assert dropped.dropped["benchmark_overlap"] == {"made": 1}
+    assert train[0] not in together(selected, "train", Document)
+
+
+def test_a_preparation_judged_as_another_trains_on_none_of_its_held_out_text(
+    tmp_path: Path, corpus: DataConfig, make_folder: MakeFolder
+) -> None:
+    selected, _ = select(corpus, make_folder)
+    held_out = together(selected, "heldout", Document)
+    copy = document(1, unit="elsewhere", text=held_out[0].text + " Another end.").model_copy(update={"id": "a-copy"})
+    write_corpus(tmp_path / "more.jsonl", [copy])
+    unfiltered = replace(corpus, quality={"enabled": False}, judged_as=corpus)
+    other, _ = select(unfiltered, make_folder, judged=selected)
+    drops = {each.document_id: each.survivor_id for each in together(other, "drops", SelectionDrop)}
+    assert drops["a-copy"] == held_out[0].id
+    assert {each.id for each in held_out} <= {each.id for each in together(other, "heldout", Document)}
+    assert not {each.unit for each in held_out} & {each.unit for each in together(other, "train", Document)}
+
+
+def test_only_units_of_curated_text_are_held_out_where_that_is_asked(
+    corpus: DataConfig, make_folder: MakeFolder, tmp_path: Path
+) -> None:
+    write_corpus(tmp_path / "more.jsonl", [document(n, unit=f"book{n}", curated=True) for n in range(200, 212)])
+    selected, report = select(replace(corpus, split={"curated_only": True}), make_folder)
+    assert all(each.curated for each in together(selected, "heldout", Document))
+    assert all(unit.startswith("book") for unit in report.heldout_units)
+    with pytest.raises(ValueError, match=r"curated documents alone hold \d+ bytes, .*curated_only=false"):
+        select(replace(corpus, split={"curated_only": True, "heldout_fraction": 0.9}), make_folder)

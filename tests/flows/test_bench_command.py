@@ -9,8 +9,9 @@ import pytest
 
 from flows import cli
 from flows.commands import bench
-from glam.bench import machine, model, rows
+from glam.bench import machine, rows
 from glam.bench.measure import Contestant, Measurement
+from glam.bench.model import races as model
 
 KEYS = {"name", "unit", "ours", "other", "ratio", "goal"}
 
@@ -60,7 +61,7 @@ def test_a_row_short_of_its_goal_is_marked_in_the_table(capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["bench", "nonsense"], "unknown bench 'nonsense'; known: model"),
+        (["bench", "nonsense"], "unknown bench 'nonsense'; known: model, data"),
         (["bench", "model", "--only", "nonsense"], "no row fits 'nonsense'; known: moe_layer_vs_dense/"),
         (["bench", "model", "--rounds", "0"], "--rounds"),
     ],
@@ -79,7 +80,7 @@ def test_without_transformers_it_says_what_to_install(
 
 
 def test_every_bench_has_races() -> None:
-    assert set(bench.BENCHES) == {"model"}
+    assert set(bench.BENCHES) == {"data", "model"}
     assert all(contestant for race in model.races() for contestant in race.contestants.values())
 
 

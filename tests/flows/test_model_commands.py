@@ -47,7 +47,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def put_model(folder: Path, seed: int = 0) -> None:
-    tokenizer, _ = train_tokenizer(["def add(a, b): return a + b"], TokenizerConfig(vocab_size=300))
+    tokenizer, _ = train_tokenizer(["def add(a, b): return a + b"], TokenizerConfig(kind="bpe", vocab_size=300))
     model = Transformer(replace(VARIANTS["toy_4e"], vocab_size=300))
     model.initialize(seed)
     with torch.no_grad():

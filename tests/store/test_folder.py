@@ -74,6 +74,13 @@ def test_foreign_manifest_is_an_error_that_names_it(store: Store) -> None:
         store.open("shards", MARK).manifest()
 
 
+def test_a_folder_under_another_fingerprint_is_refused(store: Store) -> None:
+    path = complete(store)
+    path.rename(path.with_name("label-" + "f" * 16))
+    with pytest.raises(IntegrityError, match=rf"label-f+ holds shards/label-{MARK}; give it its name back"):
+        store.open("shards", "f" * 16)
+
+
 def test_states_follow_the_heartbeat(store: Store) -> None:
     with store.claim("runs", "x", MARK) as folder:
         assert folder.state() == "running"

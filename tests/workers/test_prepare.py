@@ -34,7 +34,7 @@ def config(tmp_path: Path) -> DataConfig:
     return DataConfig(
         source=SourceConfig(name="local_files", paths=(str(tmp_path / "*.txt"),), num_shards=3),
         split=SplitConfig(heldout_fraction=0.2),
-        tokenizer=TokenizerConfig(vocab_size=300),
+        tokenizer=TokenizerConfig(kind="bpe", vocab_size=300),
         sequence_length=32,
     )
 

@@ -114,7 +114,7 @@ def test_a_registered_version_is_a_pointer_that_completes_text_and_notices_anoth
 
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     config = ModelConfig(vocab_size=300, num_layers=2, model_dim=16, num_heads=2, head_dim=8, hidden_dim=32)
-    tokenizer, _ = train_tokenizer(["def add(a, b): return a + b"], TokenizerConfig(vocab_size=300))
+    tokenizer, _ = train_tokenizer(["def add(a, b): return a + b"], TokenizerConfig(kind="bpe", vocab_size=300))
     weights = Transformer(config)
     weights.initialize(0)
     with Store(tmp_path).claim("runs", "sparse-s0", "c" * 16) as folder:

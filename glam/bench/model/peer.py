@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from glam.bench.ours import NUM_BATCHES, Call, check_flops, forward_backward, random_rows, train_config
+from glam.bench.model.ours import NUM_BATCHES, Call, check_flops, forward_backward, random_rows, train_config
 from glam.config import ModelConfig
 
 # Any: types are checked where the extra is not installed too.

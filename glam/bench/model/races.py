@@ -127,7 +127,7 @@ def dense_step_flops_share(variant: str) -> Race:
     product_flops = 2 * PRODUCT["rows"] * PRODUCT["inner"] * PRODUCT["columns"]
     contestants = {
         "step": _ours("step", dense, NUM_ROWS, work=step_flops),
-        "product": Contestant("glam.bench.ours:matrix_product", PRODUCT, work=product_flops),
+        "product": Contestant("glam.bench.model.ours:matrix_product", PRODUCT, work=product_flops),
     }
     name = f"dense_step_flops_share/{variant}"
     claim = Claim(name, "GFLOP/s", "step", "product", 0.55, other_measure=best_rate, scale=1e9)
@@ -141,10 +141,10 @@ def generation(variant: str = "ladder_4m", num_prompts: int = 8, tokens: int = 6
     arguments |= {"prompt_tokens": tokens, "new_tokens": tokens}
     work = num_prompts * tokens
     contestants = {
-        "ours": Contestant("glam.bench.ours:generation", arguments, work),
+        "ours": Contestant("glam.bench.model.ours:generation", arguments, work),
         "peer": [
             Contestant(
-                "glam.bench.peer:generation", {**arguments, "experts": experts}, work, package=PEER, label=experts
+                "glam.bench.model.peer:generation", {**arguments, "experts": experts}, work, package=PEER, label=experts
             )
             for experts in _experts_that_fit(config, num_prompts * tokens)
         ],
@@ -201,7 +201,7 @@ def _ours(
     builder: str, config: ModelConfig, num_rows: int, *, work: float | None = None, **arguments: Any
 ) -> Contestant:
     arguments = {"config": config.model_dump(mode="json"), "num_rows": num_rows, **arguments}
-    return Contestant(f"glam.bench.ours:{builder}", arguments, work or num_rows * config.sequence_length)
+    return Contestant(f"glam.bench.model.ours:{builder}", arguments, work or num_rows * config.sequence_length)
 
 
 def _peers(builder: str, config: ModelConfig, num_rows: int, *, our_allocator: bool) -> Sequence[Contestant]:
@@ -210,7 +210,7 @@ def _peers(builder: str, config: ModelConfig, num_rows: int, *, our_allocator: b
     arguments = {"config": config.model_dump(mode="json"), "num_rows": num_rows}
     return [
         Contestant(
-            f"glam.bench.peer:{builder}",
+            f"glam.bench.model.peer:{builder}",
             {**arguments, "experts": experts} if experts else arguments,
             tokens,
             our_allocator,

@@ -1,0 +1,1 @@
+"""The data: rules, quality, near duplicates and packing, beside datatrove and fastText."""

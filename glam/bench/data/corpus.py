@@ -1,0 +1,102 @@
+"""The documents that every contestant gets: of the source `python_docs`, or of a folder with a file a kind."""
+
+import os
+import random
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from glam.config import FilterConfig, KindConfig, SourceConfig
+from glam.data.draws import uniform
+from glam.data.readers import read_unit
+from glam.data.sources import plan_shards
+from glam.records import Document
+
+LEFT_OUT = tuple(KindConfig(name=name, weight=0.0) for name in ("spam", "newsletters"))
+"""Files of the folder that may be there and are no kind of GLaM's."""
+GOPHER = FilterConfig(
+    min_characters=None,
+    max_characters=None,
+    max_symbol_fraction=None,
+    max_digit_fraction=None,
+    min_words=50,
+    max_words=100_000,
+    max_hashes_per_word=0.1,
+    max_ellipses_per_word=0.1,
+    max_bullet_line_fraction=0.9,
+    max_ellipsis_line_fraction=0.3,
+    min_lettered_word_fraction=0.8,
+    max_repeated_line_fraction=0.30,
+    max_repeated_line_character_fraction=0.20,
+    max_repeated_paragraph_fraction=0.30,
+    max_repeated_paragraph_character_fraction=0.20,
+    max_top_ngram_fractions=(0.20, 0.18, 0.16),
+    max_repeated_ngram_fractions=(0.15, 0.14, 0.13, 0.12, 0.11, 0.10),
+)
+"""The rules that datatrove's two filters of Gopher have, with their thresholds, and no other."""
+MEGABYTES = 12.0
+PIECE_CHARACTERS = 20_000
+"""Longer documents are cut: a whole book is no web page."""
+TEST_SHARE = 0.3
+PLANTED_EVERY = 10
+CHANGED_WORDS = 200
+"""One word in so many of a planted near duplicate is another one."""
+
+
+def use_one_core() -> None:
+    """This process and what it starts: both sides are measured on one core."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    os.environ |= {"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def documents(folder: str | None) -> list[Document]:
+    """In a fixed shuffle, about `MEGABYTES` of text."""
+    if folder is None:
+        source = SourceConfig(max_megabytes=MEGABYTES, num_shards=1)
+    else:
+        source = SourceConfig(name="local_mixture", paths=(folder,), kinds=LEFT_OUT, num_shards=1)
+    (units,) = plan_shards(source)
+    pieces = [piece for unit in units for document in _texts(read_unit(unit)) for piece in _cut(document)]
+    random.Random(0).shuffle(pieces)
+    sizes, taken = 0, []
+    for piece in pieces:
+        if sizes >= MEGABYTES * 1e6:
+            break
+        sizes += len(piece.text.encode())
+        taken.append(piece)
+    return taken
+
+
+def megabytes(found: Iterable[Document]) -> float:
+    """Of their text in UTF-8."""
+    return sum(len(each.text.encode()) for each in found) / 1e6
+
+
+def with_planted_duplicates(found: list[Document]) -> tuple[list[Document], dict[int, int]]:
+    """(documents, place of each planted near duplicate by that of its original)."""
+    drawn = random.Random(0)
+    long_enough = [place for place, each in enumerate(found) if len(each.text.split()) >= CHANGED_WORDS // 2]
+    more, pairs = list(found), {}
+    for place in islice(long_enough, 0, None, PLANTED_EVERY):
+        words = found[place].text.split(" ")
+        for _ in range(max(1, len(words) // CHANGED_WORDS)):
+            words[drawn.randrange(len(words))] = "changed"
+        pairs[place] = len(more)
+        more.append(found[place].model_copy(update={"id": f"planted {place}", "text": " ".join(words)}))
+    return more, pairs
+
+
+def is_test(document: Document) -> bool:
+    """Whether a classifier is tested on it, not trained."""
+    return uniform(f"bench {document.id}") < TEST_SHARE
+
+
+def _texts(read: Iterable[object]) -> Iterator[Document]:
+    for each in read:
+        if isinstance(each, Document):
+            yield each
+
+
+def _cut(document: Document) -> Iterator[Document]:
+    for start in range(0, len(document.text), PIECE_CHARACTERS):
+        text = document.text[start : start + PIECE_CHARACTERS]
+        yield document.model_copy(update={"id": f"{document.id}:{start}", "text": text})

@@ -1,0 +1,1 @@
+"""The model: layers, training steps, memory and generation, beside transformers."""

@@ -1,0 +1,198 @@
+"""The ledger of a shard: what selection must know of each document, as arrays, so that texts stay on disk.
+
+Keys are 64-bit hashes. Beside the rows stand the same keys sorted, so that one partition of all keys of a
+corpus is a slice of every shard's file: matching takes the memory of a partition, not of the corpus.
+"""
+
+# D documents of a shard, N sorted keys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glam.config import DataConfig
+from glam.data.arrays import load_array, save_array
+from glam.data.dedup import band_keys, signatures, text_hash
+from glam.data.draws import draw
+from glam.data.quality import Classifier, keeps
+from glam.records import Document
+from glam.store import Folder
+
+ROW = np.dtype(
+    [
+        ("id_key", "<u8"),
+        ("text_key", "<u8"),
+        ("unit_key", "<u8"),
+        ("num_bytes", "<i8"),
+        ("score", "<f8"),
+        ("source", "<u4"),
+        ("good", "?"),
+        ("curated", "?"),
+    ]
+)
+"""`unit_key` is the unit's draw for the split; `score` is NaN where the classifier did not judge; `good`: the keep rule
+keeps it."""
+KEYED = np.dtype([("key", "<u8"), ("row", "<u4")])
+KINDS = ("id", "text", "band")
+"""What documents are matched by: their ids, their normalised texts, and the bands of their signatures."""
+MEASURED_AT_ONCE = 512
+
+
+class Member(NamedTuple):
+    """A document by its place."""
+
+    shard: int
+    row: int
+
+
+def write_ledger(
+    config: DataConfig, shard: int, documents: Iterable[Document], classifier: Classifier | None, folder: Folder
+) -> None:
+    """Measures the documents of one shard; the rows are written last and say that the ledger is finished."""
+    rows: list[NDArray] = []
+    keyed: dict[str, list[NDArray]] = {kind: [] for kind in KINDS}
+    ids: list[bytes] = []
+    sources: dict[str, int] = {}
+    for batch in _batches(documents):
+        first = len(ids)
+        part = _rows(config, batch, classifier, sources)
+        place_D = np.arange(first, first + len(batch), dtype=np.uint32)
+        rows.append(part)
+        ids += [document.id.encode() for document in batch]
+        keyed["id"].append(_keyed(part["id_key"], place_D))
+        good_D = part["good"]
+        keyed["text"].append(_keyed(part["text_key"][good_D], place_D[good_D]))
+        texts = [document.text for document, good in zip(batch, good_D, strict=True) if good]
+        band_DB = band_keys(signatures(texts, config.dedup), config.dedup)
+        keyed["band"].append(_keyed(band_DB.ravel(), np.repeat(place_D[good_D], band_DB.shape[1])))
+    for kind, parts in keyed.items():
+        joined = np.concatenate([np.empty(0, KEYED), *parts])
+        save_array(folder, _keys_name(kind, shard), joined[np.argsort(joined["key"], kind="stable")])
+    save_array(folder, f"ids-{shard:05d}", np.frombuffer(b"".join(ids), np.uint8))
+    save_array(folder, f"id_ends-{shard:05d}", np.cumsum([0, *map(len, ids)], dtype=np.int64))
+    folder.write_json(f"sources-{shard:05d}.json", list(sources))
+    save_array(folder, _rows_name(shard), np.concatenate([np.empty(0, ROW), *rows]))
+
+
+def has_ledger(shard: int, folder: Folder) -> bool:
+    """Whether an earlier owner of the folder finished that shard's."""
+    return (folder.path / f"{_rows_name(shard)}.npy").exists()
+
+
+class Ledger:
+    """The ledgers of all shards together. A document's number counts through the shards in order."""
+
+    def __init__(self, folder: Folder, num_shards: int):
+        self._folder = folder
+        self.num_shards = num_shards
+        self._rows = [load_array(folder, _rows_name(shard), mapped=True) for shard in range(num_shards)]
+        self.first_S = np.cumsum([0, *map(len, self._rows)])
+        """Number of each shard's first document; one more entry for the end."""
+        self._ids: dict[int, tuple[NDArray, NDArray]] = {}
+
+    def __len__(self) -> int:
+        return int(self.first_S[-1])
+
+    def column(self, name: str) -> NDArray:
+        """One field of every document's row."""
+        return np.concatenate([np.empty(0, ROW[name]), *(rows[name] for rows in self._rows)])
+
+    def shard(self, number: int) -> NDArray:
+        """Rows of one shard."""
+        return self._rows[number]
+
+    def sources(self, shard: int) -> list[str]:
+        """Names that the `source` of a shard's rows stands for."""
+        return self._folder.read_json(f"sources-{shard:05d}.json")
+
+    def place(self, number: int) -> Member:
+        """Shard and row of a document."""
+        shard = int(np.searchsorted(self.first_S, number, side="right")) - 1
+        return Member(shard, number - int(self.first_S[shard]))
+
+    def id_of(self, number: int) -> str:
+        """The id of a document."""
+        shard, row = self.place(number)
+        if shard not in self._ids:
+            self._ids[shard] = (
+                load_array(self._folder, f"ids-{shard:05d}", mapped=True),
+                load_array(self._folder, f"id_ends-{shard:05d}", mapped=True),
+            )
+        blob, ends = self._ids[shard]
+        return bytes(blob[ends[row] : ends[row + 1]]).decode()
+
+    def matches(self, kind: str, partition: int, num_partitions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(group, number) of documents that share a key with another one; keys of one of equal parts of all keys."""
+        keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+        for shard in range(self.num_shards):
+            keyed = load_array(self._folder, _keys_name(kind, shard), mapped=True)
+            start = _first_of_partition(keyed["key"], partition, num_partitions)
+            end = _first_of_partition(keyed["key"], partition + 1, num_partitions)
+            keys.append(keyed["key"][start:end])
+            numbers.append(keyed["row"][start:end].astype(np.int64) + self.first_S[shard])
+        return alike(np.concatenate(keys), np.concatenate(numbers))
+
+
+def alike(keys: NDArray[np.uint64], numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(group, number) of those whose key is not theirs alone, groups together."""
+    order = np.argsort(keys, kind="stable")
+    keys, numbers = keys[order], numbers[order]
+    same_as_before = np.concatenate([[False], keys[1:] == keys[:-1]]) if len(keys) else np.empty(0, bool)
+    shared = same_as_before | np.concatenate([same_as_before[1:], [False]]) if len(keys) else same_as_before
+    return np.cumsum(~same_as_before)[shared], numbers[shared]
+
+
+def _rows(
+    config: DataConfig, documents: Sequence[Document], classifier: Classifier | None, sources: dict[str, int]
+) -> NDArray:
+    rows = np.empty(len(documents), ROW)
+    rows["score"] = _scores(documents, classifier)
+    quality = config.quality
+    for place, document in enumerate(documents):
+        row = rows[place]
+        row["id_key"] = draw(document.id)
+        row["text_key"] = text_hash(document.text)
+        row["unit_key"] = draw(document.unit, config.split.seed)
+        row["num_bytes"] = len(document.text.encode())
+        row["source"] = sources.setdefault(document.source, len(sources))
+        row["curated"] = document.curated
+        score = float(row["score"])
+        row["good"] = np.isnan(score) or keeps(document.id, score, alpha=quality.alpha, seed=quality.seed)
+    return rows
+
+
+def _scores(documents: Sequence[Document], classifier: Classifier | None) -> NDArray[np.float64]:
+    """Of curated text, and of all text where there is no classifier, NaN."""
+    scores = np.full(len(documents), np.nan)
+    if classifier is not None:
+        judged = np.array([not document.curated for document in documents], dtype=bool)
+        scores[judged] = classifier.score([document.text for document in documents if not document.curated])
+    return scores
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    remaining = iter(documents)
+    while batch := list(islice(remaining, MEASURED_AT_ONCE)):
+        yield batch
+
+
+def _keyed(keys: NDArray[np.uint64], rows: NDArray[np.uint32]) -> NDArray:
+    keyed = np.empty(len(keys), KEYED)
+    keyed["key"], keyed["row"] = keys, rows
+    return keyed
+
+
+def _first_of_partition(sorted_keys: NDArray[np.uint64], partition: int, num_partitions: int) -> int:
+    if partition == num_partitions:
+        return len(sorted_keys)
+    return int(np.searchsorted(sorted_keys, np.uint64(partition * 2**64 // num_partitions)))
+
+
+def _rows_name(shard: int) -> str:
+    return f"rows-{shard:05d}"
+
+
+def _keys_name(kind: str, shard: int) -> str:
+    return f"{kind}_keys-{shard:05d}"
