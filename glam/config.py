@@ -155,7 +155,7 @@ class FilterConfig(Config):
     min_sentences: int | None = Field(default=None, ge=1)
     """Sentences in lines that end with a terminal mark (C4: 5)."""
     min_terminal_line_fraction: float | None = Field(default=None, ge=0, le=1)
-    """Lines that end with a terminal mark. C4 keeps no other line; FineWeb (arXiv:2406.17557) asks for 0.12 of a page."""
+    """Lines that end with a terminal mark. C4 keeps no other line; FineWeb (arXiv:2406.17557) asks for 0.12."""
     allow_lorem_ipsum: bool = True
     """C4: no."""
     allow_curly_brackets: bool = True
@@ -191,7 +191,7 @@ class SplitConfig(Config):
     max_megabytes: float = Field(default=64.0, gt=0)
     """Text held out at most, however large the corpus: more makes no judgement surer, and all of it is scored."""
     curated_only: bool = False
-    """Holds out units of curated documents alone; a unit that also has others is not held out."""
+    """Judges by curated documents alone: other documents of a unit that is held out go to neither side."""
     seed: int = 0
 
 

@@ -54,6 +54,18 @@ WEB_FILTERS = replace(
 """Those and C4's, for web pages. C4 drops lines about JavaScript and cookies; one in ten of them costs us the page."""
 
 
+NO_FILTERS = FilterConfig(
+    max_characters=None,
+    min_characters=1,
+    max_symbol_fraction=None,
+    max_digit_fraction=None,
+    min_mean_word_characters=None,
+    max_mean_word_characters=None,
+    min_stop_words=None,
+    max_repeated_line_fraction=None,
+)
+"""All text that is text."""
+
 QUICKSTART_LEARNING_RATE = 0.04
 """The best for the *dense* arm of 0.01, 0.02, 0.04 and 0.08: held-out loss 4.963, 4.719, 4.433 and 4.522 nats after
 480 steps with seed 100, which no recipe reports. (AdamW on the same grid idea: 5.488 at 0.002, 5.304 at 0.004.)"""
@@ -92,7 +104,45 @@ def smoke() -> Study:
     return _pair("smoke", smoke.__doc__, sparse, seeds=(0,))
 
 
-RECIPES: dict[str, Callable[[], Study]] = {"quickstart": quickstart, "smoke": smoke}
+def local_mixture() -> Study:
+    """The quickstart's pair on a folder of your own with a file of each kind of text, mixed as GLaM mixed its own.
+
+    `--set data.source.paths='[FOLDER]'`; the rules are those for web pages.
+    """
+    return _on(SourceConfig(name="local_mixture"), local_mixture)
+
+
+def glam_mixture() -> Study:
+    """The quickstart's pair on GLaM's six kinds of text, each from files or data sets that you name.
+
+    `--set data.source.kinds='[{name: web, paths: [...]}, {name: wikipedia, hub: {id: ..., revision: ...}}, ...]'`.
+    """
+    return _on(SourceConfig(name="glam_mixture"), glam_mixture)
+
+
+def data_quality() -> Study:
+    """One sparse model on filtered and on unfiltered text, judged by the same curated text (GLaM, figure 3 c and d)."""
+    filtered = replace(quickstart().arms["sparse"], data={"split": {"curated_only": True}})
+    unfiltered = replace(
+        filtered, data={"filters": NO_FILTERS, "quality": {"enabled": False}, "judged_as": filtered.data}
+    )
+    return Study(
+        name="data_quality",
+        description=data_quality.__doc__ or "",
+        arms={"filtered": filtered, "unfiltered": unfiltered},
+        varies=("data.filters", "data.quality", "data.judged_as"),
+        match="flops_per_token",
+        seeds=(0, 1),
+    )
+
+
+RECIPES: dict[str, Callable[[], Study]] = {
+    "quickstart": quickstart,
+    "smoke": smoke,
+    "local_mixture": local_mixture,
+    "glam_mixture": glam_mixture,
+    "data_quality": data_quality,
+}
 
 
 def recipe(name: str) -> Study:
@@ -100,6 +150,17 @@ def recipe(name: str) -> Study:
     if name not in RECIPES:
         raise ValueError(f"unknown recipe {name!r}; known: {', '.join(sorted(RECIPES))}")
     return RECIPES[name]()
+
+
+def _on(source: SourceConfig, study: Callable[[], Study]) -> Study:
+    pair = quickstart()
+    data = {"source": source, "filters": WEB_FILTERS}
+    return replace(
+        pair,
+        name=study.__name__,
+        description=study.__doc__ or "",
+        arms={name: replace(arm, data=data) for name, arm in pair.arms.items()},
+    )
 
 
 def _pair(name: str, description: str | None, sparse: Experiment, *, seeds: tuple[int, ...]) -> Study:

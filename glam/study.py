@@ -130,6 +130,10 @@ def _change_arms(arms: Mapping[str, Experiment], changes: Mapping[str, Any]) -> 
         else:
             others = {part: change for part, change in changes.items() if part != "model"}
             changed[name] = replace(arm, model=dense_twin(changed[sparse].model), **others)
+    judges = {arm.data: name for name, arm in arms.items()}
+    for name, arm in arms.items():
+        if arm.data.judged_as in judges:  # another arm's preparation, and that has changed
+            changed[name] = replace(changed[name], data={"judged_as": changed[judges[arm.data.judged_as]].data})
     return {name: changed[name] for name in arms}
 
 

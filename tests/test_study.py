@@ -56,8 +56,18 @@ def test_a_bad_setting_is_an_error_that_says_what_exists(setting: str, message: 
 
 
 def test_unknown_recipe_lists_what_exists() -> None:
-    with pytest.raises(ValueError, match="unknown recipe 'quickstrt'; known: quickstart, smoke"):
+    with pytest.raises(
+        ValueError,
+        match="unknown recipe 'quickstrt'; known: data_quality, glam_mixture, local_mixture, quickstart, smoke",
+    ):
         recipe("quickstrt")
+
+
+def test_override_keeps_an_arm_judged_as_the_other() -> None:
+    study = override(recipe("data_quality"), ["data.tokenizer.vocab_size=2048", "model.vocab_size=2048"])
+    filtered, unfiltered = (study.arms[name].data for name in ("filtered", "unfiltered"))
+    assert unfiltered.judged_as == filtered
+    assert filtered.tokenizer.vocab_size == unfiltered.tokenizer.vocab_size == 2048
 
 
 @pytest.mark.parametrize("name", RECIPES)

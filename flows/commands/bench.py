@@ -55,7 +55,7 @@ def bench(
     for row in outcome.rows:
         goal = "" if row.goal is None else f"{row.goal:.2f}"
         short = row.goal is not None and row.ratio < row.goal
-        values = (f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in (row.ours, row.other))
+        values = (f"{value:,.0f}" if value >= 100 else f"{value:.4g}" for value in (row.ours, row.other))
         table.add_row(row.name, row.unit, *values, f"{row.ratio:.2f}", goal, "short" if short else "")
     console().print(table)
     for key, value in facts.items():

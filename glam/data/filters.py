@@ -7,7 +7,7 @@ threshold is None asks nothing, and none asks for a quantity (see `measures`) be
 from collections.abc import Callable
 
 from glam.config import FilterConfig
-from glam.data import english
+from glam.data import words
 from glam.data.measures import BOILERPLATE, BULLETS, ELLIPSES, Measures
 from glam.records import Document
 
@@ -64,14 +64,14 @@ def repeated_paragraph_characters(text: Measures, config: FilterConfig) -> str |
 def bullet_lines(text: Measures, config: FilterConfig) -> str | None:
     """Nothing but a list (Gopher)."""
     most = config.max_bullet_line_fraction
-    too_many = most is not None and text.line_share(line.startswith(BULLETS) for line in text.lines) > most
+    too_many = most is not None and text.line_share(line.lstrip().startswith(BULLETS) for line in text.lines) > most
     return "bullet_lines" if too_many else None
 
 
 def ellipsis_lines(text: Measures, config: FilterConfig) -> str | None:
     """Teasers that were cut off (Gopher)."""
     most = config.max_ellipsis_line_fraction
-    too_many = most is not None and text.line_share(line.endswith(ELLIPSES) for line in text.lines) > most
+    too_many = most is not None and text.line_share(line.rstrip().endswith(ELLIPSES) for line in text.lines) > most
     return "ellipsis_lines" if too_many else None
 
 
@@ -146,7 +146,7 @@ def too_many_ellipses(text: Measures, config: FilterConfig) -> str | None:
 def few_lettered_words(text: Measures, config: FilterConfig) -> str | None:
     """Numbers and punctuation instead of words (Gopher)."""
     least = config.min_lettered_word_fraction
-    return "few_lettered_words" if least is not None and text.word_share(english.HAS_LETTER) < least else None
+    return "few_lettered_words" if least is not None and text.word_share(words.HAS_LETTER) < least else None
 
 
 def no_stop_words(text: Measures, config: FilterConfig) -> str | None:
@@ -215,7 +215,7 @@ RULES: dict[str, Rule] = {
     **{f"top_{n}gram": top_ngram(n) for n in TOP_NGRAMS},
     **{f"repeated_{n}grams": repeated_ngrams(n) for n in REPEATED_NGRAMS},
 }
-"""By reason, in the order in which they are asked: first what needs characters alone, then lines, words, runs of words."""
+"""By reason, in the order in which they are asked: of characters first, then of lines, of words, of runs of words."""
 
 
 def first_reason(document: Document, config: FilterConfig) -> str | None:

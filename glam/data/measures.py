@@ -1,6 +1,6 @@
 """What the rules ask of a text: each quantity is computed when it is first asked for, and once.
 
-Words come as an array of facts (see `english`), so shares of words are sums, and runs of words (n-grams) are compared
+Words come as an array of facts (see `words`), so shares of words are sums, and runs of words (n-grams) are compared
 by 64-bit hashes. How Gopher's table A1 counts characters is not written there; we count as the published filters do: a
 run has the characters of its words, in the most frequent run with a space between two; the whole is the text's length.
 """
@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from glam.data import english, repetition
+from glam.data import repetition, words
 
 BULLETS = ("•", "-")
 ELLIPSES = ("...", "…")
@@ -23,7 +23,7 @@ BOILERPLATE = re.compile(
     r"javascript|terms of use|(?:privacy|cookie) policy|uses cookies|use (?:of )?cookies", re.IGNORECASE
 )
 """What C4 drops a line for: JavaScript in the paper, the phrases about terms and cookies in its code."""
-LEAST_ENGLISH = 0.1
+LEAST_ENGLISH = 0.05
 """Share of the words with a letter that are frequent ones of English in any English text."""
 SHORTEST_REPEATED = 5
 """Words of the shortest runs in which Gopher counts repetition."""
@@ -37,36 +37,36 @@ class Measures:
 
     @cached_property
     def lines(self) -> list[str]:
-        """Lines that are not empty, without the white space around them."""
-        return [line for line in map(str.strip, self.text.splitlines()) if line]
+        """Lines that are not empty, as they stand: white space alone is a line, and repeats."""
+        return [line for line in self.text.split("\n") if line]
 
     @cached_property
     def paragraphs(self) -> list[str]:
-        """What empty lines separate, without the white space around it."""
-        return [paragraph for paragraph in map(str.strip, self.text.split("\n\n")) if paragraph]
+        """What empty lines separate."""
+        return [each for each in (each.strip("\n") for each in self.text.strip().split("\n\n")) if each]
 
     @cached_property
     def words(self) -> NDArray[np.void]:
-        """All words, punctuation included, as an array of `english.WORD`."""
-        return english.words(self.text)
+        """All words, punctuation included, as an array of `words.WORD`."""
+        return words.measure(self.text)
 
     @cached_property
     def num_words(self) -> int:
         """Words that are more than punctuation."""
-        return len(self.words) - self.count(english.IS_PUNCTUATION)
+        return len(self.words) - self.count(words.IS_PUNCTUATION)
 
     @property
     def mean_word_characters(self) -> float:
         """Of the words that are more than punctuation."""
         characters = self.words["characters"]
-        of_words = characters[self.words["marks"] & english.IS_PUNCTUATION == 0].sum()
+        of_words = characters[self.words["marks"] & words.IS_PUNCTUATION == 0].sum()
         return _share(int(of_words), self.num_words)
 
     @property
     def num_stop_words(self) -> int:
         """How many of Gopher's eight occur."""
         marks = int(np.bitwise_or.reduce(self.words["marks"]))
-        return (marks // english.FIRST_STOP_WORD).bit_count()
+        return (marks // words.FIRST_STOP_WORD).bit_count()
 
     @property
     def num_sentences(self) -> int:
@@ -76,18 +76,19 @@ class Measures:
     @property
     def is_english(self) -> bool:
         """Whether frequent words of English are frequent, and more so than those of other languages."""
-        num_english = self.count(english.IS_ENGLISH)
-        return num_english > self.count(english.IS_FOREIGN) and num_english >= LEAST_ENGLISH * self.count(
-            english.HAS_LETTER
+        num_english = self.count(words.IS_ENGLISH)
+        return num_english > self.count(words.IS_FOREIGN) and num_english >= LEAST_ENGLISH * self.count(
+            words.HAS_LETTER
         )
 
     @staticmethod
     def ends_sentence(line: str) -> bool:
         """Whether C4 would keep the line."""
+        line = line.rstrip()
         return line.endswith(TERMINAL_MARKS) and not line.endswith(ELLIPSES)
 
     def count(self, mark: int) -> int:
-        """Words that bear a mark of `english`."""
+        """Words that bear a mark of `words`."""
         return int(np.count_nonzero(self.words["marks"] & mark))
 
     def word_share(self, mark: int) -> float:

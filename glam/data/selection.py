@@ -46,7 +46,9 @@ STEPS = "steps.json"
 HELDOUT_UNITS = "heldout_units"
 EXAMPLES = "examples.jsonl"
 SIDES = ("train", "heldout")
-DECISIONS = (*SIDES, "repeated_id", "quality", "exact_duplicate", "near_duplicate", "benchmark_overlap")
+DECISIONS = (
+    *(*SIDES, "repeated_id", "quality", "exact_duplicate", "near_duplicate", "benchmark_overlap", "heldout_unit"),
+)
 """What may become of a document; all but the sides are reasons of a drop."""
 DECIDED = np.dtype([("decision", "u1"), ("survivor", "<i8")])
 """`survivor`: number of the document that a duplicate fell to, else -1."""
@@ -116,6 +118,8 @@ def decide(config: DataConfig, extracted: Folder, judged: Folder | None, folder:
         given_D = np.isin(unit_key_D, _heldout_units(ledger, stays_D, config.split))
     save_array(folder, HELDOUT_UNITS, np.unique(unit_key_D[given_D]))
     decided["decision"][stays_D & given_D] = DECISIONS.index("heldout")
+    if config.split.curated_only:
+        drop("heldout_unit", np.flatnonzero(stays_D & given_D & ~ledger.column("curated")))
     known = [text for texts in examples(config.overlap).values() for text in texts]
     save_array(folder, "benchmark_ngrams", known_ngrams(known, config.overlap.ngram))
     for shard, (first, last) in enumerate(zip(ledger.first_S[:-1], ledger.first_S[1:], strict=True)):
@@ -342,15 +346,13 @@ def _heldout_units(ledger: Ledger, stays_D: NDArray[np.bool_], config: SplitConf
     if not config.curated_only:
         return heldout_units(unit_key_D, num_bytes_D, config)
     curated_D = ledger.column("curated")[stays_D]
-    mixed = np.unique(unit_key_D[~curated_D])
-    eligible = ~np.isin(unit_key_D, mixed)
-    share = config.heldout_fraction * num_bytes_D.sum() / max(1, num_bytes_D[eligible].sum())
+    share = config.heldout_fraction * num_bytes_D.sum() / max(1, num_bytes_D[curated_D].sum())
     if share >= 1:
         raise ValueError(
-            f"data.split: units of curated documents alone hold {num_bytes_D[eligible].sum()} bytes, no more than the "
-            f"{config.heldout_fraction:.0%} of all text to hold out; lower heldout_fraction, or curated_only=false"
+            f"data.split: curated documents hold {num_bytes_D[curated_D].sum()} bytes, no more than the "
+            f"{config.heldout_fraction:.0%} of all text to hold out; lower heldout_fraction, or set curated_only=false"
         )
-    return heldout_units(unit_key_D[eligible], num_bytes_D[eligible], replace(config, heldout_fraction=float(share)))
+    return heldout_units(unit_key_D[curated_D], num_bytes_D[curated_D], replace(config, heldout_fraction=float(share)))
 
 
 def _by_group(groups: NDArray[np.int64], numbers: NDArray[np.int64]) -> Iterator[list[int]]:

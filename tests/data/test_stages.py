@@ -192,12 +192,14 @@ def test_a_preparation_judged_as_another_trains_on_none_of_its_held_out_text(
     assert not {each.unit for each in held_out} & {each.unit for each in together(other, "train", Document)}
 
 
-def test_only_units_of_curated_text_are_held_out_where_that_is_asked(
-    corpus: DataConfig, make_folder: MakeFolder, tmp_path: Path
+def test_models_are_judged_by_curated_text_alone_where_that_is_asked(
+    corpus: DataConfig, make_folder: MakeFolder
 ) -> None:
-    write_corpus(tmp_path / "more.jsonl", [document(n, unit=f"book{n}", curated=True) for n in range(200, 212)])
     selected, report = select(replace(corpus, split={"curated_only": True}), make_folder)
-    assert all(each.curated for each in together(selected, "heldout", Document))
-    assert all(unit.startswith("book") for unit in report.heldout_units)
-    with pytest.raises(ValueError, match=r"curated documents alone hold \d+ bytes, .*curated_only=false"):
+    held_out = together(selected, "heldout", Document)
+    assert held_out
+    assert all(each.curated for each in held_out)
+    assert not set(report.heldout_units) & {each.unit for each in together(selected, "train", Document)}
+    assert report.dropped["heldout_unit"]["made"] > 0
+    with pytest.raises(ValueError, match=r"curated documents hold \d+ bytes, .*curated_only=false"):
         select(replace(corpus, split={"curated_only": True, "heldout_fraction": 0.9}), make_folder)

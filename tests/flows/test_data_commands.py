@@ -83,9 +83,7 @@ def test_sample_gives_documents_as_the_model_gets_them(glam: Glam) -> None:
         (("sample", "local_files", "--source", "web"), "no text of kind 'web'; there are: made"),
     ],
 )
-def test_what_is_not_there_is_refused_with_what_is(
-    glam: Glam, arguments: tuple[str, ...], message: str
-) -> None:
+def test_what_is_not_there_is_refused_with_what_is(glam: Glam, arguments: tuple[str, ...], message: str) -> None:
     code, _, err = glam("data", *arguments)
     assert code == cli.WRONG_USE
     assert message in err

@@ -4,15 +4,15 @@ import os
 import random
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 
 from glam.config import FilterConfig, KindConfig, SourceConfig
 from glam.data.draws import uniform
+from glam.data.mixture import FIRST_WORDS
 from glam.data.readers import read_unit
 from glam.data.sources import plan_shards
 from glam.records import Document
 
-LEFT_OUT = tuple(KindConfig(name=name, weight=0.0) for name in ("spam", "newsletters"))
-"""Files of the folder that may be there and are no kind of GLaM's."""
 GOPHER = FilterConfig(
     min_characters=None,
     max_characters=None,
@@ -34,6 +34,8 @@ GOPHER = FilterConfig(
 )
 """The rules that datatrove's two filters of Gopher have, with their thresholds, and no other."""
 MEGABYTES = 12.0
+RULED_MEGABYTES = 1.5
+"""Of which the speed of rules is measured: a peer takes ten seconds for each."""
 PIECE_CHARACTERS = 20_000
 """Longer documents are cut: a whole book is no web page."""
 TEST_SHARE = 0.3
@@ -49,20 +51,29 @@ def use_one_core() -> None:
 
 
 def documents(folder: str | None) -> list[Document]:
-    """In a fixed shuffle, about `MEGABYTES` of text."""
+    """In a fixed shuffle, about `MEGABYTES` of text; files of a folder that are no kind of GLaM's are left out."""
     if folder is None:
         source = SourceConfig(max_megabytes=MEGABYTES, num_shards=1)
     else:
-        source = SourceConfig(name="local_mixture", paths=(folder,), kinds=LEFT_OUT, num_shards=1)
+        names = {path.name.split(".")[0] for path in Path(folder).glob("*.jsonl")}
+        others = sorted(name for name in names if name.split("_")[0] not in FIRST_WORDS)
+        left_out = tuple(KindConfig(name=name, weight=0.0) for name in others)
+        source = SourceConfig(name="local_mixture", paths=(folder,), kinds=left_out, num_shards=1)
     (units,) = plan_shards(source)
     pieces = [piece for unit in units for document in _texts(read_unit(unit)) for piece in _cut(document)]
     random.Random(0).shuffle(pieces)
-    sizes, taken = 0, []
-    for piece in pieces:
-        if sizes >= MEGABYTES * 1e6:
+    return first_megabytes(pieces, MEGABYTES)
+
+
+def first_megabytes(found: list[Document], most: float) -> list[Document]:
+    """The first documents of the shuffle, as many as have about so much text."""
+    taken: list[Document] = []
+    size = 0
+    for each in found:
+        if size >= most * 1e6:
             break
-        sizes += len(piece.text.encode())
-        taken.append(piece)
+        size += len(each.text.encode())
+        taken.append(each)
     return taken
 
 

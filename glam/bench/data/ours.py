@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from glam.bench.data.corpus import GOPHER, documents, is_test, use_one_core, with_planted_duplicates
+from glam.bench.data.corpus import (
+    GOPHER,
+    RULED_MEGABYTES,
+    documents,
+    first_megabytes,
+    is_test,
+    use_one_core,
+    with_planted_duplicates,
+)
 from glam.config import DataConfig, DedupConfig, QualityConfig, TokenizerConfig
 from glam.data.dedup import clusters
 from glam.data.filters import first_reason
@@ -25,7 +33,7 @@ TOKENIZER = TokenizerConfig()
 def rules(folder: str | None) -> Callable[[], None]:
     """Verdicts by the rules of Gopher."""
     use_one_core()
-    found = documents(folder)
+    found = first_megabytes(documents(folder), RULED_MEGABYTES)
 
     def call() -> None:
         for document in found:

@@ -5,11 +5,22 @@ Names of rows stay, so that two results can be compared.
 
 from functools import cache
 
-from glam.bench.data.corpus import documents, is_test, megabytes, with_planted_duplicates
+from glam.bench.data.corpus import (
+    RULED_MEGABYTES,
+    documents,
+    first_megabytes,
+    is_test,
+    megabytes,
+    with_planted_duplicates,
+)
 from glam.bench.measure import Contestant, Measurement
 from glam.bench.rows import Claim, Race
 
 OURS, PEER = "glam.bench.data.ours", "glam.bench.data.peer"
+SHARDS = "glam.bench.data.scaling:shards"
+SCALED_MEGABYTES = 4.0
+MOST_MEGABYTES = 1500.0
+"""That a worker may hold, whatever the size of the corpus."""
 
 
 def races(folder: str | None = None) -> list[Race]:
@@ -17,7 +28,7 @@ def races(folder: str | None = None) -> list[Race]:
     work = _work(folder)
     return [
         Race(
-            _both("rules", folder, work["megabytes"], "datatrove"),
+            _both("rules", folder, work["ruled_megabytes"], "datatrove"),
             (Claim("rules/speed", "MB/s", "ours", "peer", 20.0),),
         ),
         Race(
@@ -36,6 +47,28 @@ def races(folder: str | None = None) -> list[Race]:
             (
                 Claim("near_duplicates/speed", "docs/s", "ours", "peer", 10.0),
                 Claim("near_duplicates/recall", "share", "ours", "ours", 0.98, _fact("recall"), _all),
+            ),
+        ),
+        Race(
+            {
+                name: Contestant(SHARDS, {"folder": folder, "num_workers": number, "megabytes": SCALED_MEGABYTES})
+                for name, number in (("two", 2), ("one", 1))
+            },
+            (Claim("workers/two_against_one", "1/s", "two", "one", 1.8),),
+        ),
+        Race(
+            {
+                "ten": Contestant(
+                    SHARDS, {"folder": folder, "num_workers": 2, "megabytes": SCALED_MEGABYTES, "times": 10}
+                ),
+                "one": Contestant(SHARDS, {"folder": folder, "num_workers": 2, "megabytes": SCALED_MEGABYTES}),
+            },
+            (
+                Claim(
+                    *("workers/memory_of_ten_times_the_text", "MB", "ten", "one", 1.0, _fact("worker_megabytes")),
+                    other_measure=_most_megabytes,
+                    less_is_better=True,
+                ),
             ),
         ),
         Race(
@@ -60,11 +93,16 @@ def _all(_: Contestant, __: Measurement) -> float:
     return 1.0
 
 
+def _most_megabytes(_: Contestant, __: Measurement) -> float:
+    return MOST_MEGABYTES
+
+
 @cache
 def _work(folder: str | None) -> dict[str, float]:
     found = documents(folder)
     return {
         "megabytes": megabytes(found),
+        "ruled_megabytes": megabytes(first_megabytes(found, RULED_MEGABYTES)),
         "test_megabytes": megabytes(each for each in found if is_test(each)),
         "documents": len(with_planted_duplicates(found)[0]),
     }
