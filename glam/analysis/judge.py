@@ -5,7 +5,7 @@ from typing import get_args
 
 from glam.analysis.comparison import HELDOUT_TASK, compare_axes, compare_loss, compare_task, mean, total
 from glam.analysis.evidence import RunEvidence
-from glam.analysis.sentences import caveats, conclusion, findings
+from glam.analysis.sentences import caveats, conclusion, findings, overlap_caveats
 from glam.analysis.verdict import ArmSummary, Contrast, RunRecord, Verdict
 from glam.records import EnergyMethod
 from glam.study import Study, changed_fields
@@ -60,7 +60,7 @@ def judge(
         numerics_differences=tuple(numerics),
         data=None if data is None else dict(data),
         sentence=" ".join(each.sentence for each in contrasts) or f"One arm, {names[0]}: nothing to compare it with.",
-        caveats=tuple(caveats(arms, contrasts, numerics)),
+        caveats=(*caveats(arms, contrasts, numerics), *overlap_caveats(data or {})),
     )
 
 
@@ -78,7 +78,8 @@ def _contrast(study: Study, evidence: Evidence, first: str, second: str) -> Cont
     equal_tokens = all(one[seed].summary.tokens == two[seed].summary.tokens for seed in study.seeds)
     axes = compare_axes(one, two, study.arms[first].train, study.arms[second].train)
     tasks = [compare_task(one, two, key) for key in one[study.seeds[0]].scores if key != HELDOUT_TASK]
-    loss = compare_loss(one, two, same_data=study.arms[first].data == study.arms[second].data)
+    texts = [study.arms[arm].data.judged_as or study.arms[arm].data for arm in (first, second)]
+    loss = compare_loss(one, two, same_data=texts[0] == texts[1])
     return Contrast(
         first=first,
         second=second,

@@ -1,6 +1,7 @@
 """A verdict's numbers as plain English: what they show, and what they do not."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from glam.analysis.verdict import ArmSummary, AxisComparison, Contrast, Estimate, TaskComparison
 
@@ -64,6 +65,16 @@ def findings(first: str, second: str, axes: Iterable[AxisComparison], tasks: Seq
             f"and {len(tasks) - sum(wins)} are undecided."
         )
     return found
+
+
+def overlap_caveats(data: Mapping[str, Any]) -> list[str]:
+    """Of a selected corpus' report: the benchmarks of which training text holds something."""
+    return [
+        f"Training text shares a {data['overlap']['ngram']}-gram with {each['num_touched']} of {each['num_examples']} "
+        f"examples of {each['task']}."
+        for each in data.get("benchmarks", ())
+        if each["num_touched"]
+    ]
 
 
 def caveats(arms: Sequence[ArmSummary], contrasts: Sequence[Contrast], numerics: Sequence[str]) -> list[str]:

@@ -5,7 +5,6 @@ keys and then in one place; shard by shard they are carried out. What decides (i
 nor order, so neither does the outcome. No step holds the texts of more than a few documents.
 """
 
-import heapq
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import pairwise
@@ -17,7 +16,7 @@ from glam.config import DataConfig, SplitConfig, replace
 from glam.data.arrays import load_array, save_array
 from glam.data.benchmarks import examples
 from glam.data.dedup import clusters
-from glam.data.draws import draw
+from glam.data.examples import ExamplePicker
 from glam.data.extract import documents_name, read_report
 from glam.data.ledger import KINDS, Ledger, has_ledger, write_ledger
 from glam.data.overlap import benchmark_overlap, found_ngrams, heldout_overlap, known_ngrams, touches
@@ -28,7 +27,6 @@ from glam.data.report import (
     Amount,
     AmountBySource,
     DropCount,
-    Example,
     SelectedShard,
     SelectionDrop,
     SelectionReport,
@@ -52,9 +50,6 @@ DECISIONS = (
 """What may become of a document; all but the sides are reasons of a drop."""
 DECIDED = np.dtype([("decision", "u1"), ("survivor", "<i8")])
 """`survivor`: number of the document that a duplicate fell to, else -1."""
-NUM_DECILES = 10
-EXAMPLES_OF_A_DECILE = 2
-EXAMPLE_CHARACTERS = 400
 
 
 def measure_shard(config: DataConfig, shard: int, extracted: Folder, classifier: Folder, folder: Folder) -> None:
@@ -139,7 +134,7 @@ def carry_out(config: DataConfig, shard: int, extracted: Folder, folder: Folder)
     benchmark_K, drops_touched = load_array(folder, "benchmark_ngrams"), config.overlap.policy == "drop"
     sides, dropped = {side: AmountBySource() for side in SIDES}, DropCount()
     heldout_units: set[str] = set()
-    picked = _Examples()
+    picked = ExamplePicker()
     with ExitStack() as files:
         out = {side: files.enter_context(folder.create(side_name(side, shard))) for side in SIDES}
         drops = files.enter_context(folder.create(f"drops-{shard:05d}.jsonl"))
@@ -222,7 +217,7 @@ def finish_selection(config: DataConfig, extracted: Folder, classifier: Folder, 
             benchmark_overlap(task, texts, trained_K, ngram) for task, texts in sorted(examples(config.overlap).items())
         ),
     )
-    chosen = _Examples()
+    chosen = ExamplePicker()
     for each in (example for shard in reports for example in shard.examples):
         chosen.keep(each)
     folder.write_text(EXAMPLES, "".join(each.model_dump_json() + "\n" for each in chosen.chosen()))
@@ -249,35 +244,6 @@ def heldout_documents(config: DataConfig, selected: Folder) -> list[Document]:
     shards = range(config.source.num_shards)
     found = [each for shard in shards for each in selected.stream(side_name("heldout", shard), Document)]
     return sorted(found, key=lambda document: document.id)
-
-
-class _Examples:
-    """A few documents of each score decile, kept and dropped, the same ones whatever the shards."""
-
-    def __init__(self) -> None:
-        self._heaps: dict[tuple[int, bool], list[tuple[int, str, Example]]] = {}
-
-    def offer(self, document: Document, score: float, *, kept: bool) -> None:
-        decile = min(int(score * NUM_DECILES), NUM_DECILES - 1)
-        heap, rank = self._heaps.get((decile, kept), []), -draw(document.id)
-        if len(heap) < EXAMPLES_OF_A_DECILE or rank > heap[0][0]:
-            text = document.text[:EXAMPLE_CHARACTERS]
-            self.keep(
-                Example(
-                    document_id=document.id, source=document.source, score=score, decile=decile, kept=kept, text=text
-                )
-            )
-
-    def keep(self, example: Example) -> None:
-        heap = self._heaps.setdefault((example.decile, example.kept), [])
-        heapq.heappush(heap, (-draw(example.document_id), example.document_id, example))
-        if len(heap) > EXAMPLES_OF_A_DECILE:
-            heapq.heappop(heap)
-
-    def chosen(self) -> list[Example]:
-        return [
-            each for key in sorted(self._heaps) for *_, each in sorted(self._heaps[key], key=lambda entry: entry[:2])
-        ]
 
 
 def _histogram(ledger: Ledger) -> dict[str, tuple[int, ...]]:

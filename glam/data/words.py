@@ -2,9 +2,9 @@
 
 Gopher's thresholds are shares of words, so what counts as a word moves them; published filters count spaCy's, which
 cuts "It's a well-known fact." into nine. From each piece between white space PREFIX and SUFFIX peel one mark after
-another, until a spelling is left that `english` lists or nothing more can be peeled; that is an ADDRESS or is cut at
-every INFIX. A piece is cut once and remembered, for texts repeat their pieces: on web pages, forums, news and books
-one word in 10,000 differs from spaCy's.
+another, until one of SPELLINGS is left or nothing more can be peeled; that is an ADDRESS or is cut at every INFIX. A
+piece is cut once and remembered, for texts repeat their pieces. On books, news, forums, mail and web pages fewer than
+3 words in 10,000 differ from spaCy's in number.
 """
 
 import re
@@ -86,7 +86,7 @@ _measured = _Measured().__getitem__
 
 
 def _words(piece: str) -> list[str]:
-    """Three of four pieces that are met for the first time are plain: letters alone, or with one mark after them."""
+    """The words of a piece. Most are plain: letters alone, or with one mark after them."""
     if (plain := PLAIN.fullmatch(piece)) and piece not in SPELLINGS and plain[1] not in SPELLINGS:
         return [piece] if plain[2] is None else [plain[1], plain[2]]
     if len(piece) <= LONGEST:

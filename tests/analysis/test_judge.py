@@ -3,6 +3,7 @@ from dataclasses import replace as changed
 import pytest
 
 from glam.analysis.judge import judge
+from glam.analysis.sentences import overlap_caveats
 
 
 def test_a_better_arm_is_named_with_its_interval(verdict):
@@ -117,3 +118,13 @@ def test_without_the_heldout_task_the_curves_ends_are_compared_without_an_interv
 
 def test_demonstrations_that_did_not_fit_are_mentioned(verdict):
     assert any("last_word 4-shot: 3.2" in caveat for caveat in verdict.caveats)
+
+
+def test_benchmarks_that_training_text_touches_are_named_beside_the_scores() -> None:
+    task = {"num_examples": 200, "num_short": 3, "touched_fraction": 0.1}
+    report = {
+        "overlap": {"ngram": 13},
+        "benchmarks": [{"task": "piqa", "num_touched": 20, **task}, {"task": "boolq", "num_touched": 0, **task}],
+    }
+    assert overlap_caveats(report) == ["Training text shares a 13-gram with 20 of 200 examples of piqa."]
+    assert overlap_caveats({}) == []

@@ -37,14 +37,26 @@ def write_corpus(path: Path, documents: list[Document]) -> None:
     path.write_text("".join(json.dumps(each.model_dump(include=fields)) + "\n" for each in documents))
 
 
-def prepare_here(config: DataConfig, store: Store) -> DataStages:
-    """All folders of a preparation, made in this process by the calls that Ray would make."""
-    stages = data_stages(config)
+class KilledError(Exception):
+    """Stands for kill -9 between two calls."""
+
+
+def prepare_here(config: DataConfig, store: Store, *, kill_after: int | None = None) -> DataStages:
+    """All folders of a preparation, made in this process by the calls that Ray would make.
+
+    Raises KilledError after so many calls.
+    """
+    stages, num_calls = data_stages(config), 0
     for stage, make in stage_calls(config, stages):
         with store.claim(**stage.reference.model_dump()) as folder:
+            if folder.complete:
+                continue
             reads = {read.fingerprint: store.open(read.kind, read.fingerprint) for read in stage.reads}
             for function, *arguments in chain.from_iterable(make(reads, folder)):
+                if num_calls == kill_after:
+                    raise KilledError
                 function(*arguments)
+                num_calls += 1
             stage.commit(folder)
     return stages
 

@@ -14,8 +14,8 @@ from glam.data.report import SelectionDrop, SelectionReport
 from glam.data.shards import Shards
 from glam.data.sources import plan_shards
 from glam.records import Document, Drop, Record
-from glam.store import Folder
-from tests.data.conftest import MakeFolder, document, write_corpus
+from glam.store import Folder, Store
+from tests.data.conftest import KilledError, MakeFolder, document, prepare_here, write_corpus
 
 
 def extract(config: DataConfig, folder: Folder, *, seed: int = 0) -> Folder:
@@ -203,3 +203,26 @@ def test_models_are_judged_by_curated_text_alone_where_that_is_asked(
     assert report.dropped["heldout_unit"]["made"] > 0
     with pytest.raises(ValueError, match=r"curated documents hold \d+ bytes, .*curated_only=false"):
         select(replace(corpus, split={"curated_only": True, "heldout_fraction": 0.9}), make_folder)
+
+
+def test_a_preparation_killed_anywhere_ends_in_the_same_bytes(corpus: DataConfig, tmp_path: Path) -> None:
+    def contents(store: Store) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(store.root)): path.read_bytes()
+            for path in store.root.rglob("*")
+            if path.is_file() and path.name not in ("state.json", "manifest.json") and path.suffix != ".lock"
+        }
+
+    whole = Store(tmp_path / "whole")
+    prepare_here(corpus, whole)
+    often_killed, num_kills = Store(tmp_path / "killed"), 0
+    while True:
+        try:
+            prepare_here(corpus, often_killed, kill_after=1 + num_kills)
+            break
+        except KilledError:
+            num_kills += 1
+            for path in often_killed.root.rglob("*.jsonl"):
+                path.with_name(path.name + ".partial").write_bytes(b"half a li")
+    assert num_kills > 5
+    assert {name: data for name, data in contents(often_killed).items() if ".partial" not in name} == contents(whole)
