@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glam.data import repetition, words
+from glam.data.ngrams import run_hashes
 
 BULLETS = ("•", "-")
 ELLIPSES = ("...", "…")
@@ -131,7 +132,7 @@ class Measures:
 
     def top_ngram_share(self, n: int) -> float:
         """Characters of all occurrences of the most frequent run of `n` words as a share of the text."""
-        hash_N = repetition.run_hashes(self.words["hash"], n)
+        hash_N = run_hashes(self.words["hash"], n)
         return _share(repetition.top_characters(hash_N, self._run_characters(n) + n - 1), len(self.text))
 
     def top_ngram_bound(self, n: int) -> float:
@@ -141,19 +142,19 @@ class Measures:
 
     def repeated_ngram_share(self, n: int) -> float:
         """Characters within repeated runs of `n` words as a share of the text."""
-        hash_N = repetition.run_hashes(self.words["hash"], n)
+        hash_N = run_hashes(self.words["hash"], n)
         return _share(repetition.repeated_characters(hash_N, self._run_characters(n), n), len(self.text))
 
     @cached_property
     def repeated_ngram_bound(self) -> float:
         """At least that share, of `SHORTEST_REPEATED` and more words."""
-        hash_N = repetition.run_hashes(self.words["hash"], SHORTEST_REPEATED)
+        hash_N = run_hashes(self.words["hash"], SHORTEST_REPEATED)
         covered = repetition.covered_characters(hash_N, self.words["characters"], SHORTEST_REPEATED)
         return _share(covered, len(self.text))
 
     @cached_property
     def _bigram_occurrences(self) -> int:
-        return repetition.most_occurrences(repetition.run_hashes(self.words["hash"], 2))
+        return repetition.most_occurrences(run_hashes(self.words["hash"], 2))
 
     @cached_property
     def _ends(self) -> NDArray[np.uint64]:

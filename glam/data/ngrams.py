@@ -18,14 +18,17 @@ def words(text: str) -> list[str]:
 
 def ngram_hashes(text: str, n: int) -> NDArray[np.uint64]:
     """A hash of every run of `n` words in order, repeated ones repeatedly; empty for fewer than `n` words."""
-    hash_W = np.fromiter(map(_word_hash, words(text)), dtype=np.uint64)
-    num_ngrams = len(hash_W) - n + 1
-    if num_ngrams <= 0:
-        return np.empty(0, dtype=np.uint64)
-    hash_N = hash_W[:num_ngrams].copy()
-    for offset in range(1, n):
-        hash_N = hash_N * MULTIPLIER + hash_W[offset : offset + num_ngrams]
+    hash_N = run_hashes(np.fromiter(map(_word_hash, words(text)), dtype=np.uint64), n)
     return hash_N ^ (hash_N >> np.uint64(31))
+
+
+def run_hashes(hash_W: NDArray[np.uint64], n: int) -> NDArray[np.uint64]:
+    """The same of words that are hashed already, without the last mixing."""
+    num_runs = max(0, len(hash_W) - n + 1)
+    hash_N = hash_W[:num_runs].copy()
+    for place in range(1, n):
+        hash_N = hash_N * MULTIPLIER + hash_W[place : place + num_runs]
+    return hash_N
 
 
 @lru_cache(maxsize=1 << 20)

@@ -7,19 +7,8 @@ start on, a run that stood there before counts and is stepped over as a whole, s
 import numpy as np
 from numpy.typing import NDArray
 
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-
 
 # W words of a text, N = W - n + 1 runs of n words
-def run_hashes(hash_W: NDArray[np.uint64], n: int) -> NDArray[np.uint64]:
-    """A hash of every run of `n` words in order; empty for fewer than `n` words."""
-    num_runs = max(0, len(hash_W) - n + 1)
-    hash_N = hash_W[:num_runs].copy()
-    for place in range(1, n):
-        hash_N = hash_N * MULTIPLIER + hash_W[place : place + num_runs]
-    return hash_N
-
-
 def ends(characters_W: NDArray[np.unsignedinteger]) -> NDArray[np.uint64]:
     """Characters before the first word and up to the end of each: one more number than words."""
     end_W1 = np.zeros(len(characters_W) + 1, dtype=np.uint64)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glam.config import FilterConfig, replace
-from glam.data import repetition
 from glam.data.filters import REPEATED_NGRAMS, RULES, TOP_NGRAMS, first_reason
 from glam.data.measures import Measures
+from glam.data.ngrams import run_hashes
 from glam.data.words import HAS_LETTER, cut
 from glam.recipes import GOPHER_FILTERS, WEB_FILTERS
 from glam.records import Document
@@ -175,8 +175,8 @@ def test_hashes_of_runs_tell_them_apart() -> None:
         np.arange(5000) % 50
     ]
     for n in (1, 2, 5, 10):
-        assert len(np.unique(repetition.run_hashes(hash_W, n))) == 50
-    assert len(repetition.run_hashes(hash_W[:3], 4)) == 0
+        assert len(np.unique(run_hashes(hash_W, n))) == 50
+    assert len(run_hashes(hash_W[:3], 4)) == 0
 
 
 @pytest.mark.real_data

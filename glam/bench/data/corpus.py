@@ -6,33 +6,13 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from glam.config import FilterConfig, KindConfig, SourceConfig
+from glam.config import KindConfig, SourceConfig
 from glam.data.draws import uniform
 from glam.data.mixture import FIRST_WORDS
 from glam.data.readers import read_unit
 from glam.data.sources import plan_shards
 from glam.records import Document
 
-GOPHER = FilterConfig(
-    min_characters=None,
-    max_characters=None,
-    max_symbol_fraction=None,
-    max_digit_fraction=None,
-    min_words=50,
-    max_words=100_000,
-    max_hashes_per_word=0.1,
-    max_ellipses_per_word=0.1,
-    max_bullet_line_fraction=0.9,
-    max_ellipsis_line_fraction=0.3,
-    min_lettered_word_fraction=0.8,
-    max_repeated_line_fraction=0.30,
-    max_repeated_line_character_fraction=0.20,
-    max_repeated_paragraph_fraction=0.30,
-    max_repeated_paragraph_character_fraction=0.20,
-    max_top_ngram_fractions=(0.20, 0.18, 0.16),
-    max_repeated_ngram_fractions=(0.15, 0.14, 0.13, 0.12, 0.11, 0.10),
-)
-"""The rules that datatrove's two filters of Gopher have, with their thresholds, and no other."""
 MEGABYTES = 12.0
 RULED_MEGABYTES = 1.5
 """Of which the speed of rules is measured: a peer takes ten seconds for each."""

@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from glam.bench.data.corpus import (
-    GOPHER,
     RULED_MEGABYTES,
     documents,
     first_megabytes,
@@ -23,6 +22,7 @@ from glam.data.ledger import Ledger, write_ledger
 from glam.data.packing import encode_shard, pack
 from glam.data.quality import Classifier, train_classifier
 from glam.data.tokenizer import FILE, Tokenizer, train_tokenizer
+from glam.recipes import GOPHER_FILTERS
 from glam.records import Document
 from glam.store import Folder, FolderReference
 
@@ -37,7 +37,7 @@ def rules(folder: str | None) -> Callable[[], None]:
 
     def call() -> None:
         for document in found:
-            first_reason(document, GOPHER)
+            first_reason(document, GOPHER_FILTERS)
 
     return call
 

@@ -9,7 +9,6 @@ from typing import Any
 from sklearn.metrics import roc_auc_score
 
 from glam.bench.data.corpus import (
-    GOPHER,
     RULED_MEGABYTES,
     documents,
     first_megabytes,
@@ -22,6 +21,7 @@ from glam.config import DedupConfig
 from glam.data.dedup import bands
 from glam.data.filters import first_reason
 from glam.data.tokenizer import FILE
+from glam.recipes import GOPHER_FILTERS
 from glam.records import Document
 
 LOSS = "softmax"
@@ -47,7 +47,7 @@ def rules_agreement(folder: str | None) -> Callable[[], Facts]:
     use_one_core()
     verdict, found = _gopher(), documents(folder)
     same = [
-        verdict(theirs) == (first_reason(ours, GOPHER) is None)
+        verdict(theirs) == (first_reason(ours, GOPHER_FILTERS) is None)
         for ours, theirs in zip(found, _theirs(found), strict=True)
     ]
     return lambda: {"agreement": sum(same) / len(same)}
