@@ -18,7 +18,10 @@ def glam(*arguments: str, store: Path | None = None) -> subprocess.CompletedProc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "nonsense"], "unknown recipe 'nonsense'; known: quickstart, smoke"),
+        (
+            ["run", "nonsense"],
+            "unknown recipe 'nonsense'; known: data_quality, glam_mixture, local_mixture, quickstart, smoke",
+        ),
         (["run", "smoke", "--set", "train.num_step=3"], "no field 'num_step'; known: num_steps"),
         (["run", "smoke", "--set", "train.num_steps=0"], "greater than or equal to 1 (given: 0)"),
         (["run", "smoke", "--set", "data.source.name=web"], "unknown source 'web'"),
@@ -52,7 +55,13 @@ def test_dry_run_lists_every_step_as_json_and_makes_nothing(tmp_path: Path) -> N
 
 def test_recipes_are_listed_for_people_and_machines() -> None:
     assert "quickstart" in glam("recipes").stdout
-    assert set(json.loads(glam("recipes", "--json").stdout)) == {"quickstart", "smoke"}
+    assert set(json.loads(glam("recipes", "--json").stdout)) == {
+        "data_quality",
+        "glam_mixture",
+        "local_mixture",
+        "quickstart",
+        "smoke",
+    }
 
 
 def test_store_commands_on_an_empty_store(tmp_path: Path) -> None:
