@@ -81,8 +81,7 @@ def packing(folder: str | None) -> Callable[[], None]:
     selected, tokenizer = prepare_packing(documents(folder), Path(made.name))
 
     def call() -> None:
-        assert made.name
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory(dir=made.name) as place:
             encode_shard(0, selected, tokenizer, _folder(place))
             pack(DataConfig(source={"num_shards": 1}), None, tokenizer.vocab_size, _folder(place))  # pyright: ignore
 

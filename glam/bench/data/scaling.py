@@ -42,7 +42,7 @@ def shards(folder: str | None, num_workers: int, megabytes: float, times: int = 
     pool = ProcessPoolExecutor(num_workers, mp_context=get_context("spawn"))
 
     def call() -> Facts:
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory(dir=made.name) as place:
             plan = list(enumerate(plan_shards(config.source)))
             tasks = [pool.submit(_make_shard, config, shard, units, classifier, place) for shard, units in plan]
             return {"worker_megabytes": max(task.result() for task in tasks) / 1e6}
