@@ -39,8 +39,10 @@ class Sampled(NamedTuple):
 
 def summarize(shards: Folder, store: Store) -> DataSummary:
     """What became of the text on its way to these shards. Raises StoreError where a folder on the way is gone."""
-    selected = _read_by(shards, "corpora", store)
-    extracted, classifier = (_read_by(selected, kind, store) for kind in ("corpora", "classifiers"))
+    selected = _read_by(shards, "corpora", store, label_end="-selected")
+    # One that is judged as another reads that one's selected corpus too.
+    extracted = _read_by(selected, "corpora", store, label_end="-extracted")
+    classifier = _read_by(selected, "classifiers", store)
     return DataSummary(
         extraction=read_report(extracted),
         classifier=ClassifierFacts.model_validate(classifier.read_json(CLASSIFIER_FACTS)),
@@ -60,7 +62,8 @@ def sample(shards: Folder, store: Store, *, num_documents: int, source: str | No
         yield Sampled(number, kind, len(ids), tokenizer.decode(ids))
 
 
-def _read_by(folder: Folder, kind: str, store: Store) -> Folder:
+def _read_by(folder: Folder, kind: str, store: Store, label_end: str = "") -> Folder:
     """The folder of a kind that `folder` was made from."""
-    (name,) = (name for name in folder.manifest().reads if name.startswith(f"{kind}/"))
-    return store.open(kind, name.rpartition("-")[2])
+    names = (name.rpartition("-") for name in folder.manifest().reads if name.startswith(f"{kind}/"))
+    (mark,) = (mark for label, _, mark in names if label.endswith(label_end))
+    return store.open(kind, mark)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from glam.config import DataConfig, QualityConfig, SourceConfig, SplitConfig, TokenizerConfig
+from glam.config import DataConfig, QualityConfig, SourceConfig, SplitConfig, TokenizerConfig, replace
 from glam.lineage import DataStages
 from glam.store import Store
 from tests.data.conftest import document, prepare_here, write_corpus
@@ -45,6 +45,14 @@ def prepared(tmp_path: Path, store: Store) -> DataStages:
         sequence_length=32,
     )
     return prepare_here(config, store)
+
+
+def test_show_knows_a_preparation_that_is_judged_as_another(glam: Glam, prepared: DataStages, store: Store) -> None:
+    unfiltered = replace(prepared.config, quality={"enabled": False}, judged_as=prepared.config)
+    other = prepare_here(unfiltered, store)
+    code, out, _ = glam("data", "show", other.shards.reference.fingerprint, "--json")
+    assert code == 0
+    assert json.loads(out)["classifier"]["skipped"] == "quality.enabled is false"
 
 
 def test_show_says_what_became_of_every_document(glam: Glam, prepared: DataStages) -> None:
