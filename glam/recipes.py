@@ -17,7 +17,9 @@ from glam.study import Study, dense_twin
 from glam.variants import VARIANTS
 
 PYTHON_DOCS = DataConfig(
-    source=SourceConfig(name="python_docs", max_megabytes=40.0), split=SplitConfig(heldout_fraction=0.08)
+    source=SourceConfig(name="python_docs", max_megabytes=40.0),
+    split=SplitConfig(heldout_fraction=0.08),
+    tokenizer=TokenizerConfig(train_megabytes=4.0),
 )
 
 GOPHER_FILTERS = FilterConfig(

@@ -34,6 +34,8 @@ TRAINED_CHARACTERS = 4000
 WORD = re.compile(" ?[^ ]+| +(?= [^ ])| +")
 """Of the unigram vocabulary: a word takes the space before it along; further spaces are a word of their own."""
 REMEMBERED_WORDS = 1 << 19
+NUM_THREADS = 4
+"""Of training, whatever the machine has: sums of another number of threads differ in their last bits."""
 
 
 class Tokenizer:
@@ -106,7 +108,7 @@ def train_tokenizer(texts: Sequence[str], config: TokenizerConfig) -> tuple[Toke
 def unigram(texts: Sequence[str], vocab_size: int) -> tokenizers.Tokenizer:
     """The likeliest cut by a unigram model, rare characters in bytes, as SentencePiece (Kudo, arXiv:1804.10959).
 
-    SentencePiece trains it, on one thread: what `tokenizers` trains differs from run to run.
+    SentencePiece trains it: what `tokenizers` trains differs from run to run.
     """
     never = [(piece, NEVER) for piece in (END_OF_TEXT, *BYTES)]
     model = io.BytesIO()
@@ -125,7 +127,7 @@ def unigram(texts: Sequence[str], vocab_size: int) -> tokenizers.Tokenizer:
         max_sentence_length=8 * TRAINED_CHARACTERS,
         bos_id=-1,
         eos_id=-1,
-        num_threads=1,
+        num_threads=NUM_THREADS,
         minloglevel=2,
     )
     trained = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
