@@ -249,6 +249,11 @@ class DataConfig(Config):
     def judged_as_one_of_its_own(self) -> Self:
         if self.judged_as is not None and self.judged_as.judged_as is not None:
             raise ValueError("judged_as is itself judged as another preparation; name that one")
+        if self.judged_as is not None and self.judged_as.split.seed != self.split.seed:
+            raise ValueError(
+                f"split.seed={self.split.seed}, but judged_as has {self.judged_as.split.seed}: units that it holds out "
+                "are known by their draw, so both need the same seed"
+            )
         return self
 
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from glam.config import Experiment, ModelConfig, TrainConfig, replace
+from glam.config import DataConfig, Experiment, ModelConfig, SplitConfig, TrainConfig, replace
 from glam.recipes import smoke
 from glam.variants import VARIANTS
 
@@ -78,3 +78,8 @@ def test_model_and_tokenizer_agree_on_the_vocabulary() -> None:
 @pytest.mark.parametrize(("every", "steps"), [(0, (10,)), (4, (4, 8, 10)), (5, (5, 10)), (99, (10,))])
 def test_held_out_loss_is_always_taken_at_the_end(every: int, steps: tuple[int, ...]) -> None:
     assert TrainConfig(num_steps=10, global_batch_size=1, heldout_every=every).heldout_steps == steps
+
+
+def test_a_preparation_judged_as_another_shares_its_split_seed() -> None:
+    with pytest.raises(ValidationError, match=r"split\.seed=1, but judged_as has 0: .* the same seed"):
+        DataConfig(split=SplitConfig(seed=1), judged_as=DataConfig())

@@ -44,9 +44,8 @@ STEPS = "steps.json"
 HELDOUT_UNITS = "heldout_units"
 EXAMPLES = "examples.jsonl"
 SIDES = ("train", "heldout")
-DECISIONS = (
-    *(*SIDES, "repeated_id", "quality", "exact_duplicate", "near_duplicate", "benchmark_overlap", "heldout_unit"),
-)
+REASONS = ("repeated_id", "quality", "exact_duplicate", "near_duplicate", "benchmark_overlap", "heldout_unit")
+DECISIONS = (*SIDES, *REASONS)
 """What may become of a document; all but the sides are reasons of a drop."""
 DECIDED = np.dtype([("decision", "u1"), ("survivor", "<i8")])
 """`survivor`: number of the document that a duplicate fell to, else -1."""

@@ -1,5 +1,6 @@
 """What a source is made of before it is read: parts, grouped into units that a held-out split must not cut."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ FileKind = Literal[
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class Part(ABC):
     """Something to read, and what a mixture says of all that is in it."""
 
     source: str | None = None
@@ -34,9 +35,9 @@ class Part:
     """Whether its documents are, where they do not say so themselves."""
 
     @property
+    @abstractmethod
     def place(self) -> str:
         """Where it lies, for people; enters no document and no fingerprint."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
