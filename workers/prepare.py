@@ -71,7 +71,7 @@ def stage_calls(config: DataConfig, stages: DataStages) -> Iterator[tuple[Stage,
         yield [(library.measure_shard, config, shard, texts, reads[classifier], folder) for shard in shards]
         yield [(library.match_partition, config, partition, folder) for partition in shards]
         judged = reads[stages.judged_as.selected.reference.fingerprint] if stages.judged_as is not None else None
-        yield [(library.decide, config, texts, judged, folder)]
+        yield [(library.decide, config, texts, judged, folder), (library.index_benchmarks, config, folder)]
         yield [(library.carry_out, config, shard, texts, folder) for shard in shards]
         yield [(library.index_judged_text, config, folder)]
         yield [(library.search_shard, config, shard, folder) for shard in shards]

@@ -1,6 +1,6 @@
 """Exact and near duplicates: hashed texts, MinHash signatures, keys of their bands, and clusters of what shares one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import xxhash
@@ -11,6 +11,10 @@ from scipy.sparse.csgraph import connected_components
 
 from glam.config import DedupConfig
 from glam.data.ngrams import ngram_hashes, words
+
+AT_ONCE = 1 << 20
+Matches = Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]
+"""(group, number) of documents that share a key, in parts; a group is whole within its part."""
 
 
 def text_hash(text: str) -> int:
@@ -62,6 +66,48 @@ def clusters(groups: NDArray[np.int64], members: NDArray[np.int64]) -> tuple[NDA
     )
     _, labels = connected_components(graph, directed=False)
     return labels.astype(np.int64), distinct
+
+
+def join_clusters(first_D: NDArray[np.int64], matches: Matches, first: Callable[[Sequence[int]], int]) -> int:
+    """Number of clusters; `first_D` then says of each document the first one of its cluster, -1 where it has none.
+
+    The same as `clusters` of all matches at once, in the memory of one of them; `first_D` may lie on disk. Which
+    member of a cluster is its first one is for `first` to say.
+    """
+    first_D[:] = -1
+    num_members = num_joined = 0
+    for groups, numbers in matches:
+        firsts = _firsts(first_D, numbers)
+        joined = firsts != numbers
+        first_D[numbers[joined]] = firsts[joined]
+        for members in by_group(*clusters(groups, firsts)):
+            if len(members) > 1:
+                num_members += int((first_D[members] < 0).sum())
+                num_joined += len(members) - 1
+                first_D[members] = first(members)
+    for start in range(0, len(first_D), AT_ONCE):
+        member = np.flatnonzero(first_D[start : start + AT_ONCE] >= 0) + start
+        first_D[member] = _firsts(first_D, member)
+    return num_members - num_joined
+
+
+def by_group(groups: NDArray[np.int64], numbers: NDArray[np.int64]) -> Iterator[list[int]]:
+    """The members of each group."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    for members in np.split(numbers[order], starts[1:]):
+        if len(members):
+            yield members.tolist()
+
+
+def _firsts(first_D: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where following `first_D` from each of them ends."""
+    while True:
+        further = first_D[numbers]
+        further = np.where(further < 0, numbers, further)
+        if np.array_equal(further, numbers):
+            return numbers
+        numbers = further
 
 
 def _ngram_set(text: str, n: int) -> NDArray[np.uint64]:

@@ -95,9 +95,14 @@ class Ledger:
     def __len__(self) -> int:
         return int(self.first_S[-1])
 
-    def column(self, name: str) -> NDArray:
-        """One field of every document's row."""
-        return np.concatenate([np.empty(0, ROW[name]), *(rows[name] for rows in self._rows)])
+    def take(self, name: str, number_N: NDArray[np.int64]) -> NDArray:
+        """One field of some documents' rows."""
+        shard_N = np.searchsorted(self.first_S, number_N, side="right") - 1
+        taken = np.empty(len(number_N), ROW[name])
+        for shard in np.unique(shard_N).tolist():
+            own_N = shard_N == shard
+            taken[own_N] = self._rows[shard][name][number_N[own_N] - self.first_S[shard]]
+        return taken
 
     def shard(self, number: int) -> NDArray:
         """Rows of one shard."""

@@ -1,21 +1,20 @@
 """Selection: which extracted documents train, which are held out, and what became of the rest.
 
-Shard by shard documents are measured into ledgers; decisions are made on the ledgers, partition by partition of their
-keys and then in one place; shard by shard they are carried out. What decides (ids, texts, draws) knows neither shards
-nor order, so neither does the outcome. No step holds the texts of more than a few documents.
+Shard by shard documents are measured into ledgers; decisions are made on the ledgers; shard by shard they are carried
+out. What decides (ids, texts, draws) knows neither shards nor order, so neither does the outcome. No step holds the
+texts of more than a few documents.
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glam.config import DataConfig, SplitConfig, replace
+from glam.config import DataConfig
 from glam.data.arrays import load_array, save_array
 from glam.data.benchmarks import examples
-from glam.data.dedup import clusters
+from glam.data.decisions import DECIDED, DECISIONS, SIDES, STEPS, matches_name
 from glam.data.examples import ExamplePicker
 from glam.data.extract import documents_name, read_report
 from glam.data.ledger import KINDS, Ledger, has_ledger, write_ledger
@@ -24,7 +23,6 @@ from glam.data.quality import FACTS as CLASSIFIER_FACTS
 from glam.data.quality import Classifier, ClassifierFacts
 from glam.data.report import (
     NOTHING,
-    Amount,
     AmountBySource,
     DropCount,
     SelectedShard,
@@ -35,20 +33,11 @@ from glam.data.report import (
     most_frequent_reasons,
 )
 from glam.data.scores import score_histogram
-from glam.data.split import heldout_units
 from glam.records import Document
 from glam.store import Folder
 
 REPORT = "report.json"
-STEPS = "steps.json"
-HELDOUT_UNITS = "heldout_units"
 EXAMPLES = "examples.jsonl"
-SIDES = ("train", "heldout")
-REASONS = ("repeated_id", "quality", "exact_duplicate", "near_duplicate", "benchmark_overlap", "heldout_unit")
-DECISIONS = (*SIDES, *REASONS)
-"""What may become of a document; all but the sides are reasons of a drop."""
-DECIDED = np.dtype([("decision", "u1"), ("survivor", "<i8")])
-"""`survivor`: number of the document that a duplicate fell to, else -1."""
 
 
 def measure_shard(config: DataConfig, shard: int, extracted: Folder, classifier: Folder, folder: Folder) -> None:
@@ -57,71 +46,10 @@ def measure_shard(config: DataConfig, shard: int, extracted: Folder, classifier:
         write_ledger(config, shard, _extracted(extracted, shard), Classifier.load(classifier), folder)
 
 
-def match_partition(config: DataConfig, partition: int, folder: Folder) -> None:
-    """Writes which documents share a key, for one of as many partitions as there are shards."""
-    num_shards = config.source.num_shards
-    ledger = Ledger(folder, num_shards)
-    for kind in KINDS:
-        matched = np.stack(ledger.matches(kind, partition, num_shards))
-        save_array(folder, _matches_name(kind, partition), matched)
-
-
-def decide(config: DataConfig, extracted: Folder, judged: Folder | None, folder: Folder) -> None:
-    """Writes what becomes of every document, and how much was left after each step.
-
-    `judged` is the selected corpus of `config.judged_as`: what it holds out is held out here, and of duplicates such a
-    document survives. Raises ValueError where no text is left to train on, with the reasons and what to change.
-    """
-    ledger = Ledger(folder, config.source.num_shards)
-    unit_key_D = ledger.column("unit_key")
-    given_D = np.isin(unit_key_D, load_array(judged, HELDOUT_UNITS)) if judged is not None else None
-    decided = np.zeros(len(ledger), DECIDED)
-    decided["survivor"] = -1
-    num_bytes_D = ledger.column("num_bytes")
-    steps: dict[str, Amount] = {}
-
-    def drop(reason: str, numbers: NDArray[np.int64], survivors: NDArray[np.int64] | None = None) -> None:
-        decided["decision"][numbers] = DECISIONS.index(reason)
-        if survivors is not None:
-            decided["survivor"][numbers] = survivors
-
-    def left(step: str) -> NDArray[np.bool_]:
-        stays_D = decided["decision"] < len(SIDES)
-        steps[step] = Amount(documents=int(stays_D.sum()), bytes=int(num_bytes_D[stays_D].sum()))
-        return stays_D
-
-    drop("repeated_id", _repeated(ledger, *_matches(folder, "id", ledger.num_shards)))
-    stays_D = left("extracted")
-    drop("quality", np.flatnonzero(stays_D & ~ledger.column("good")))
-    stays_D = left("quality")
-    groups, numbers = _alive(stays_D, *_matches(folder, "text", ledger.num_shards))
-    drop("exact_duplicate", *_fallen(ledger, groups, numbers, given_D))
-    stays_D = left("exact_duplicate")
-    joined, numbers = clusters(*_alive(stays_D, *_matches(folder, "band", ledger.num_shards)))
-    drop("near_duplicate", *_fallen(ledger, joined, numbers, given_D))
-    stays_D = left("near_duplicate")
-    if not stays_D.any():
-        counts = {reason: int((decided["decision"] == code).sum()) for code, reason in enumerate(DECISIONS)}
-        dropped = {reason: {"all": count} for reason, count in counts.items() if count}
-        raise ValueError(
-            "no document is left after selection; dropped: "
-            f"{most_frequent_reasons({**read_report(extracted).dropped, **dropped})}. "
-            "Lower data.quality.alpha, or set data.quality.enabled=false"
-        )
-    if given_D is None:
-        given_D = np.isin(unit_key_D, _heldout_units(ledger, stays_D, config.split))
-    save_array(folder, HELDOUT_UNITS, np.unique(unit_key_D[given_D]))
-    decided["decision"][stays_D & given_D] = DECISIONS.index("heldout")
-    if config.split.curated_only:
-        drop("heldout_unit", np.flatnonzero(stays_D & given_D & ~ledger.column("curated")))
-    known = [text for texts in examples(config.overlap).values() for text in texts]
+def index_benchmarks(config: DataConfig, folder: Folder) -> None:
+    """Writes the n-grams of the benchmarks' examples."""
+    known = (text for texts in examples(config.overlap).values() for text in texts)
     save_array(folder, "benchmark_ngrams", known_ngrams(known, config.overlap.ngram))
-    for shard, (first, last) in enumerate(zip(ledger.first_S[:-1], ledger.first_S[1:], strict=True)):
-        save_array(folder, _decided_name(shard), decided[first:last])
-    near_clusters = int((np.bincount(joined) > 1).sum()) if len(joined) else 0
-    folder.write_json(
-        STEPS, {"steps": {step: each.model_dump() for step, each in steps.items()}, "num_near_clusters": near_clusters}
-    )
 
 
 def carry_out(config: DataConfig, shard: int, extracted: Folder, folder: Folder) -> None:
@@ -129,7 +57,8 @@ def carry_out(config: DataConfig, shard: int, extracted: Folder, folder: Folder)
     if (folder.path / _report_name(shard)).exists():
         return
     ledger = Ledger(folder, config.source.num_shards)
-    decided, rows = load_array(folder, _decided_name(shard)), ledger.shard(shard)
+    rows = ledger.shard(shard)
+    decided = load_array(folder, DECIDED, mapped=True)[ledger.first_S[shard] : ledger.first_S[shard + 1]]
     benchmark_K, drops_touched = load_array(folder, "benchmark_ngrams"), config.overlap.policy == "drop"
     sides, dropped = {side: AmountBySource() for side in SIDES}, DropCount()
     heldout_units: set[str] = set()
@@ -222,7 +151,7 @@ def finish_selection(config: DataConfig, extracted: Folder, classifier: Folder, 
     folder.write_text(EXAMPLES, "".join(each.model_dump_json() + "\n" for each in chosen.chosen()))
     folder.write_json(REPORT, report.model_dump(mode="json"))
     for shard in shards:
-        for name in (*(f"{_matches_name(kind, shard)}.npy" for kind in KINDS), f"{_found_name(shard)}.npy"):
+        for name in (*(f"{matches_name(kind, shard)}.npy" for kind in KINDS), f"{_found_name(shard)}.npy"):
             folder.remove(name)
     return report
 
@@ -259,81 +188,6 @@ def _histogram(ledger: Ledger) -> dict[str, tuple[int, ...]]:
 
 def _extracted(extracted: Folder, shard: int) -> Iterator[Document]:
     return extracted.stream(documents_name(shard), Document)
-
-
-def _matches(folder: Folder, kind: str, num_partitions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(group, number) of all partitions, groups numbered through."""
-    groups, numbers, next_group = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
-    for partition in range(num_partitions):
-        group, number = load_array(folder, _matches_name(kind, partition))
-        groups.append(group + next_group)
-        numbers.append(number)
-        next_group += int(group.max()) + 1 if len(group) else 0
-    return np.concatenate(groups), np.concatenate(numbers)
-
-
-def _alive(
-    stays_D: NDArray[np.bool_], groups: NDArray[np.int64], numbers: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    alive = stays_D[numbers]
-    return groups[alive], numbers[alive]
-
-
-def _repeated(ledger: Ledger, groups: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """All but one of the documents of an id: ids seed every draw, so there can be only one. The first by its text."""
-    fallen: list[int] = []
-    for members in _by_group(groups, numbers):
-        ranked = sorted(
-            (ledger.id_of(number), int(ledger.shard(place.shard)["text_key"][place.row]), number)
-            for number, place in ((number, ledger.place(number)) for number in members)
-        )
-        fallen += [after[2] for before, after in pairwise(ranked) if before[0] == after[0]]
-    return np.array(fallen, dtype=np.int64)
-
-
-def _fallen(
-    ledger: Ledger, groups: NDArray[np.int64], numbers: NDArray[np.int64], first_D: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(fallen, survivor): of each group the document with the smallest id survives, one of `first_D` before others."""
-    fallen: list[int] = []
-    survivors: list[int] = []
-    for members in _by_group(groups, numbers):
-        favoured = members if first_D is None else [number for number in members if first_D[number]]
-        survivor = min(favoured or members, key=ledger.id_of)
-        others = [number for number in members if number != survivor]
-        fallen += others
-        survivors += [survivor] * len(others)
-    return np.array(fallen, dtype=np.int64), np.array(survivors, dtype=np.int64)
-
-
-def _heldout_units(ledger: Ledger, stays_D: NDArray[np.bool_], config: SplitConfig) -> NDArray[np.uint64]:
-    unit_key_D, num_bytes_D = ledger.column("unit_key")[stays_D], ledger.column("num_bytes")[stays_D]
-    if not config.curated_only:
-        return heldout_units(unit_key_D, num_bytes_D, config)
-    curated_D = ledger.column("curated")[stays_D]
-    share = config.heldout_fraction * num_bytes_D.sum() / max(1, num_bytes_D[curated_D].sum())
-    if share >= 1:
-        raise ValueError(
-            f"data.split: curated documents hold {num_bytes_D[curated_D].sum()} bytes, no more than the "
-            f"{config.heldout_fraction:.0%} of all text to hold out; lower heldout_fraction, or set curated_only=false"
-        )
-    return heldout_units(unit_key_D[curated_D], num_bytes_D[curated_D], replace(config, heldout_fraction=float(share)))
-
-
-def _by_group(groups: NDArray[np.int64], numbers: NDArray[np.int64]) -> Iterator[list[int]]:
-    order = np.argsort(groups, kind="stable")
-    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-    for members in np.split(numbers[order], starts[1:]):
-        if len(members):
-            yield members.tolist()
-
-
-def _matches_name(kind: str, partition: int) -> str:
-    return f"{kind}_matches-{partition:05d}"
-
-
-def _decided_name(shard: int) -> str:
-    return f"decided-{shard:05d}"
 
 
 def _found_name(shard: int) -> str:

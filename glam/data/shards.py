@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from glam.data.arrays import save_array
+from glam.data.arrays import write_header
 from glam.data.tokenizer import END_OF_TEXT_ID
 from glam.records import Record
 from glam.store import Folder
@@ -52,6 +52,7 @@ class Stream:
 
     documents: Iterator[tuple[NDArray, int]]
     """(token ids, end-of-text first; place of its kind in `sources`)."""
+    num_documents: int
     sources: tuple[str, ...]
     kinds: tuple[KindShare, ...] = ()
 
@@ -85,7 +86,6 @@ def write_shards(
     dtype = token_dtype(vocab_size)
     files: list[str] = []
     pending = np.empty(0, dtype=dtype)
-    placed = [np.empty(0, PLACED)]
     num_tokens = 0
 
     def write(tokens: NDArray) -> None:
@@ -93,28 +93,28 @@ def write_shards(
         with folder.create(files[-1]) as out:
             tokens.tofile(out)
 
-    for batch in _batches(stream.documents, file_tokens):
-        places = np.empty(len(batch), PLACED)
-        sizes = [len(ids) for ids, _ in batch]
-        places["start"] = num_tokens + np.cumsum([0, *sizes[:-1]])
-        places["source"] = [source for _, source in batch]
-        placed.append(places)
-        num_tokens += sum(sizes)
-        pending = np.concatenate([pending, *(ids.astype(dtype, copy=False) for ids, _ in batch)])
-        while len(pending) > file_tokens:
-            write(pending[: file_tokens + 1])
-            pending = pending[file_tokens:]
+    with folder.create(f"{DOCUMENTS}.npy") as documents:
+        write_header(documents, PLACED, stream.num_documents)
+        for batch in _batches(stream.documents, file_tokens):
+            places = np.empty(len(batch), PLACED)
+            sizes = [len(ids) for ids, _ in batch]
+            places["start"] = num_tokens + np.cumsum([0, *sizes[:-1]])
+            places["source"] = [source for _, source in batch]
+            documents.write(places.tobytes())
+            num_tokens += sum(sizes)
+            pending = np.concatenate([pending, *(ids.astype(dtype, copy=False) for ids, _ in batch)])
+            while len(pending) > file_tokens:
+                write(pending[: file_tokens + 1])
+                pending = pending[file_tokens:]
     num_rows_left = max(0, (len(pending) - 1) // sequence_length)
     if num_rows_left:
         write(pending[: num_rows_left * sequence_length + 1])
     num_rows = max(0, (num_tokens - 1) // sequence_length)
-    documents = np.concatenate(placed)
     if not num_rows:
         raise ValueError(
-            f"{len(documents)} training documents hold {num_tokens} tokens, fewer than the {sequence_length + 1} of "
-            "one row; give more text or a smaller data.sequence_length"
+            f"{stream.num_documents} training documents hold {num_tokens} tokens, fewer than the {sequence_length + 1} "
+            "of one row; give more text or a smaller data.sequence_length"
         )
-    save_array(folder, DOCUMENTS, documents)
     facts = ShardsFacts(
         sequence_length=sequence_length,
         vocab_size=vocab_size,
@@ -123,7 +123,7 @@ def write_shards(
         num_rows=num_rows,
         num_tokens=num_tokens,
         num_tokens_left_out=num_tokens - num_rows * sequence_length - 1,
-        num_documents=len(documents),
+        num_documents=stream.num_documents,
         files=tuple(files),
         sources=stream.sources,
         kinds=stream.kinds,

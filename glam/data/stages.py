@@ -8,17 +8,17 @@ import heapq
 
 from glam.config import DataConfig
 from glam.data import heldout, quality, shards
+from glam.data.decisions import decide, match_partition
 from glam.data.draws import draw
 from glam.data.extract import extract_shard, extracted_documents, finish_extraction
 from glam.data.mixture import mixture_weights
 from glam.data.packing import encode_shard, pack
 from glam.data.selection import (
     carry_out,
-    decide,
     finish_selection,
     heldout_documents,
+    index_benchmarks,
     index_judged_text,
-    match_partition,
     measure_shard,
     search_shard,
     training_documents,
@@ -34,6 +34,7 @@ __all__ = [
     "extract_shard",
     "finish_extraction",
     "finish_selection",
+    "index_benchmarks",
     "index_judged_text",
     "make_classifier",
     "make_heldout",

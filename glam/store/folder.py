@@ -118,7 +118,7 @@ class Folder:
         with writing(self.path):
             path = self.file(name)
             partial = path.with_name(path.name + ".partial")
-            with open(partial, "wb") as out:
+            with open(partial, "w+b") as out:
                 yield out
                 out.flush()
                 os.fsync(out.fileno())

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glam.config import DedupConfig
-from glam.data.dedup import band_keys, bands, clusters, signatures, text_hash
+from glam.data.dedup import band_keys, bands, clusters, join_clusters, signatures, text_hash
 from glam.data.ledger import alike
 from tests.data.conftest import prose
 
@@ -74,3 +74,20 @@ def test_alike_finds_all_that_share_a_key_and_nothing_else(keys: list[int]) -> N
     found = {tuple(sorted(numbers[groups == group].tolist())) for group in set(groups.tolist())}
     expected = {tuple(n for n, key in enumerate(keys) if key == each) for each in set(keys) if keys.count(each) > 1}
     assert found == expected
+
+
+@given(st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=4, unique=True), max_size=15), st.integers(1, 5))
+def test_clusters_joined_part_by_part_are_those_of_all_at_once(found: list[list[int]], per_part: int) -> None:
+    parts = [found[start : start + per_part] for start in range(0, len(found), per_part)]
+    first_D = np.zeros(20, np.int64)
+    num_clusters = join_clusters(first_D, (_as_arrays(part) for part in parts), max)
+    labels, members = clusters(*_as_arrays(found))
+    sets = [set(members[labels == label].tolist()) for label in np.unique(labels)]
+    expected = {member: max(each) for each in sets for member in each if len(each) > 1}
+    assert {number: int(first) for number, first in enumerate(first_D) if first >= 0} == expected
+    assert num_clusters == len(set(expected.values()))
+
+
+def _as_arrays(groups: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    numbered = [(group, member) for group, members in enumerate(groups) for member in members]
+    return np.array(numbered, np.int64).reshape(-1, 2)[:, 0], np.array(numbered, np.int64).reshape(-1, 2)[:, 1]

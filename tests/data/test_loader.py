@@ -19,7 +19,7 @@ NUM_ROWS, LENGTH, BATCH = 50, 8, 6
 def loader(make_folder: MakeFolder):
     folder = make_folder("shards")
     ids = np.array([0, *(1 + number % 299 for number in range(NUM_ROWS * LENGTH))], np.uint16)
-    write_shards(Stream(iter([(ids, 0)]), ("made",)), folder, sequence_length=LENGTH, vocab_size=300)
+    write_shards(Stream(iter([(ids, 0)]), 1, ("made",)), folder, sequence_length=LENGTH, vocab_size=300)
     return lambda **options: Loader(folder.path, **{"global_batch_size": BATCH, "seed": 0, **options})
 
 

@@ -13,7 +13,7 @@ from tests.data.conftest import MakeFolder
 def write(documents: list[list[int]], folder: Folder, **options: int) -> ShardsFacts:
     """Each document with an end-of-text before it, kinds by turns."""
     numbered = ((np.array([0, *ids], token_dtype(1 << 17)), number % 2) for number, ids in enumerate(documents))
-    return write_shards(Stream(numbered, ("even", "odd")), folder, **{"vocab_size": 300, **options})
+    return write_shards(Stream(numbered, len(documents), ("even", "odd")), folder, **{"vocab_size": 300, **options})
 
 
 documents_of_ids = st.lists(st.lists(st.integers(1, 299), max_size=40), min_size=1, max_size=20)

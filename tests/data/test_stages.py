@@ -41,6 +41,7 @@ def select(
     for partition in shards:
         stages.match_partition(config, partition, selected)
     stages.decide(config, extracted, judged, selected)
+    stages.index_benchmarks(config, selected)
     for shard in shards:
         stages.carry_out(config, shard, extracted, selected)
     stages.index_judged_text(config, selected)
