@@ -5,7 +5,7 @@ corpus is a slice of every shard's file: matching takes the memory of a partitio
 """
 
 # D documents of a shard, N sorted keys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -51,29 +51,47 @@ def write_ledger(
     config: DataConfig, shard: int, documents: Iterable[Document], classifier: Classifier | None, folder: Folder
 ) -> None:
     """Measures the documents of one shard; the rows are written last and say that the ledger is finished."""
-    rows: list[NDArray] = []
-    keyed: dict[str, list[NDArray]] = {kind: [] for kind in KINDS}
+    rows: list[NDArray] = [np.empty(0, ROW)]
+    keys: dict[str, list[NDArray]] = {kind: [np.empty(0, np.uint64)] for kind in KINDS}
+    places: dict[str, list[NDArray]] = {kind: [np.empty(0, np.uint32)] for kind in KINDS}
     ids: list[bytes] = []
     sources: dict[str, int] = {}
     for batch in _batches(documents):
-        first = len(ids)
         part = _rows(config, batch, classifier, sources)
-        place_D = np.arange(first, first + len(batch), dtype=np.uint32)
+        place_D = np.arange(len(ids), len(ids) + len(batch), dtype=np.uint32)
         rows.append(part)
         ids += [document.id.encode() for document in batch]
-        keyed["id"].append(_keyed(part["id_key"], place_D))
         good_D = part["good"]
-        keyed["text"].append(_keyed(part["text_key"][good_D], place_D[good_D]))
         texts = [document.text for document, good in zip(batch, good_D, strict=True) if good]
         band_DB = band_keys(signatures(texts, config.dedup), config.dedup)
-        keyed["band"].append(_keyed(band_DB.ravel(), np.repeat(place_D[good_D], band_DB.shape[1])))
-    for kind, parts in keyed.items():
-        joined = np.concatenate([np.empty(0, KEYED), *parts])
-        save_array(folder, _keys_name(kind, shard), joined[np.argsort(joined["key"], kind="stable")])
+        keys["id"].append(part["id_key"])
+        keys["text"].append(part["text_key"][good_D])
+        keys["band"].append(band_DB.ravel())
+        places["id"].append(place_D)
+        places["text"].append(place_D[good_D])
+        places["band"].append(np.repeat(place_D[good_D], band_DB.shape[1]))
+    joined = {kind: (np.concatenate(keys[kind]), np.concatenate(places[kind])) for kind in KINDS}
+    save_ledger(folder, shard, np.concatenate(rows), ids, list(sources), joined)
+
+
+def save_ledger(
+    folder: Folder,
+    shard: int,
+    row_D: NDArray,
+    ids: Sequence[bytes],
+    sources: Sequence[str],
+    keys: Mapping[str, tuple[NDArray[np.uint64], NDArray[np.uint32]]],
+) -> None:
+    """Writes the ledger of one shard; `keys` by KINDS: (key, place of its document), in any order."""
+    for kind, (key_N, place_N) in keys.items():
+        keyed = np.empty(len(key_N), KEYED)
+        order = np.argsort(key_N, kind="stable")
+        keyed["key"], keyed["row"] = key_N[order], place_N[order]
+        save_array(folder, _keys_name(kind, shard), keyed)
     save_array(folder, f"ids-{shard:05d}", np.frombuffer(b"".join(ids), np.uint8))
     save_array(folder, f"id_ends-{shard:05d}", np.cumsum([0, *map(len, ids)], dtype=np.int64))
     folder.write_json(f"sources-{shard:05d}.json", list(sources))
-    save_array(folder, _rows_name(shard), np.concatenate([np.empty(0, ROW), *rows]))
+    save_array(folder, _rows_name(shard), row_D)
 
 
 def has_ledger(shard: int, folder: Folder) -> bool:
@@ -181,12 +199,6 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
     remaining = iter(documents)
     while batch := list(islice(remaining, MEASURED_AT_ONCE)):
         yield batch
-
-
-def _keyed(keys: NDArray[np.uint64], rows: NDArray[np.uint32]) -> NDArray:
-    keyed = np.empty(len(keys), KEYED)
-    keyed["key"], keyed["row"] = keys, rows
-    return keyed
 
 
 def _first_of_partition(sorted_keys: NDArray[np.uint64], partition: int, num_partitions: int) -> int:

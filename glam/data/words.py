@@ -51,8 +51,8 @@ LONGEST = 1000
 """Characters of a piece that is cut as a whole; longer ones, no text, are cut in parts, so time stays linear."""
 LONGEST_MARK = 64
 """Characters of a mark at the end of a piece; only an ellipsis has more than a few."""
-REMEMBERED = 1 << 19
-"""Pieces of which the words are remembered, in some 100 MB."""
+REMEMBERED = 1 << 20
+"""Pieces of which the words are remembered, in some 200 MB."""
 
 IS_PUNCTUATION, HAS_LETTER, IS_ENGLISH, IS_FOREIGN = 1, 2, 4, 8
 FIRST_STOP_WORD = 16

@@ -16,6 +16,8 @@ from glam.records import Document
 MEGABYTES = 12.0
 RULED_MEGABYTES = 1.5
 """Of which the speed of rules is measured: a peer takes ten seconds for each."""
+FIRST_PASS_MEGABYTES = 36.0
+"""Of which no text is ruled on twice."""
 PIECE_CHARACTERS = 20_000
 """Longer documents are cut: a whole book is no web page."""
 TEST_SHARE = 0.3
@@ -30,10 +32,10 @@ def use_one_core() -> None:
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
-def documents(folder: str | None) -> list[Document]:
-    """In a fixed shuffle, about `MEGABYTES` of text; files of a folder that are no kind of GLaM's are left out."""
+def documents(folder: str | None, most: float = MEGABYTES) -> list[Document]:
+    """In a fixed shuffle, about so many megabytes; files of a folder that are no kind of GLaM's are left out."""
     if folder is None:
-        source = SourceConfig(max_megabytes=MEGABYTES, num_shards=1)
+        source = SourceConfig(max_megabytes=most, num_shards=1)
     else:
         names = {path.name.split(".")[0] for path in Path(folder).glob("*.jsonl")}
         others = sorted(name for name in names if name.split("_")[0] not in FIRST_WORDS)
@@ -42,7 +44,7 @@ def documents(folder: str | None) -> list[Document]:
     (units,) = plan_shards(source)
     pieces = [piece for unit in units for document in _texts(read_unit(unit)) for piece in _cut(document)]
     random.Random(0).shuffle(pieces)
-    return first_megabytes(pieces, MEGABYTES)
+    return first_megabytes(pieces, most)
 
 
 def first_megabytes(found: list[Document], most: float) -> list[Document]:
@@ -55,6 +57,15 @@ def first_megabytes(found: list[Document], most: float) -> list[Document]:
         size += len(each.text.encode())
         taken.append(each)
     return taken
+
+
+def ruled_slices(found: list[Document]) -> list[list[Document]]:
+    """`RULED_MEGABYTES` of text after `RULED_MEGABYTES`, as long as there is so much."""
+    slices: list[list[Document]] = []
+    while megabytes(found) >= RULED_MEGABYTES:
+        slices.append(first_megabytes(found, RULED_MEGABYTES))
+        found = found[len(slices[-1]) :]
+    return slices
 
 
 def megabytes(found: Iterable[Document]) -> float:

@@ -8,10 +8,12 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from glam.bench.data.corpus import (
+    FIRST_PASS_MEGABYTES,
     RULED_MEGABYTES,
     documents,
     first_megabytes,
     is_test,
+    ruled_slices,
     use_one_core,
     with_planted_duplicates,
 )
@@ -37,6 +39,18 @@ def rules(folder: str | None) -> Callable[[], None]:
 
     def call() -> None:
         for document in found:
+            first_reason(document, GOPHER_FILTERS)
+
+    return call
+
+
+def rules_first_pass(folder: str | None) -> Callable[[], None]:
+    """The same of other documents each time, in which new words are met."""
+    use_one_core()
+    slices = iter(ruled_slices(documents(folder, FIRST_PASS_MEGABYTES)))
+
+    def call() -> None:
+        for document in next(slices):
             first_reason(document, GOPHER_FILTERS)
 
     return call

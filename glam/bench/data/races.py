@@ -18,6 +18,7 @@ from glam.bench.rows import Claim, Race
 
 OURS, PEER = "glam.bench.data.ours", "glam.bench.data.peer"
 SHARDS = "glam.bench.data.scaling:shards"
+DECISIONS = "glam.bench.data.scaling:decisions"
 SCALED_MEGABYTES = 4.0
 MOST_MEGABYTES = 1500.0
 """That a worker may hold, whatever the size of the corpus."""
@@ -30,6 +31,13 @@ def races(folder: str | None = None) -> list[Race]:
         Race(
             _both("rules", folder, work["ruled_megabytes"], "datatrove"),
             (Claim("rules/speed", "MB/s", "ours", "peer", 20.0),),
+        ),
+        Race(
+            {
+                "first_pass": Contestant(f"{OURS}:rules_first_pass", {"folder": folder}, work["ruled_megabytes"]),
+                "peer": Contestant(f"{PEER}:rules", {"folder": folder}, work["ruled_megabytes"], package="datatrove"),
+            },
+            (Claim("rules/speed_first_pass", "MB/s", "first_pass", "peer", 20.0),),
         ),
         Race(
             {"both": Contestant(f"{PEER}:rules_agreement", {"folder": folder}, package="datatrove")},
@@ -71,6 +79,20 @@ def races(folder: str | None = None) -> list[Race]:
                     1.0,
                     _fact("worker_megabytes"),
                     other_measure=_most_megabytes,
+                    less_is_better=True,
+                ),
+            ),
+        ),
+        Race(
+            {name: Contestant(DECISIONS, {"num_shards": number}) for name, number in (("one", 8), ("ten_times", 80))},
+            (
+                Claim(
+                    "decisions/memory_of_ten_times_the_documents",
+                    "MB",
+                    "ten_times",
+                    "one",
+                    0.9,
+                    _fact("own_megabytes"),
                     less_is_better=True,
                 ),
             ),
