@@ -374,20 +374,36 @@ class TrainConfig(Config):
     """A key of `glam.training.schedule.SCHEDULES`."""
     warmup_steps: int = Field(default=0, ge=0)
     flat_steps: int = Field(default=10_000, ge=1)
-    """Steps at full learning rate before the inverse square root sets in (GLaM: 10,000)."""
+    """inverse_sqrt: steps at full learning rate before the inverse square root sets in (GLaM: 10,000)."""
+    decay_steps: int | None = Field(default=None, ge=1)
+    """warmup_stable_decay: last steps, in which the rate falls to 0; None: a tenth of all."""
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.99, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     balance_weight: float = Field(default=0.01, ge=0)
     z_loss_weight: float = Field(default=0.0, ge=0)
+    """Of the squared log-sum-exp of the routers' logits (ST-MoE: 0.001)."""
+    output_z_loss_weight: float = Field(default=0.0, ge=0)
+    """Of the squared log-sum-exp of the vocabulary's logits (praxis, lingvo: 0.0001; no paper says it of GLaM)."""
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     """bfloat16: products and activations in it, weights, router, softmax and losses in float32 (GLaM; autocast)."""
     seed: int = Field(default=0, ge=0)
     """Decides the initial weights and the order of the batches."""
+    spike_nats: float | None = Field(default=2.0, gt=0)
+    """A loss so far above the median of those before sends training back to an earlier checkpoint; None: none does."""
+    rollback_every: int | None = Field(default=None, ge=1)
+    """Steps between the checkpoints that training may go back to, whatever others are saved; None: a tenth of all."""
+    max_rollbacks: int = Field(default=3, ge=0)
+    """One more ends the run with an error."""
     heldout_every: int = Field(default=0, ge=0)
     """Steps between held-out losses on the training curve; 0: only at the end."""
     heldout_sequences: int = Field(default=64, ge=1)
+
+    @property
+    def rollback_steps(self) -> int:
+        """Steps between the checkpoints that training may go back to."""
+        return self.rollback_every or max(1, self.num_steps // 10)
 
     @property
     def heldout_steps(self) -> tuple[int, ...]:
@@ -434,7 +450,11 @@ class RunOptions(Config):
     """How an experiment is run: recorded beside the result, never part of its identity."""
 
     num_workers: int = Field(default=1, ge=1)
-    """Data-parallel training processes."""
+    """Training processes; each takes an equal share of every batch."""
+    layout: Literal["replicated", "sharded"] = "replicated"
+    """Whether every worker holds the whole model, or a part of each parameter (FSDP2)."""
+    expert_parallel: int = Field(default=1, ge=1)
+    """Workers that share out the experts of a sparse model and exchange tokens; divides `num_workers`."""
     threads_per_worker: int = Field(default=2, ge=1)
     micro_batch_size: int | None = Field(default=None, ge=1)
     """Sequences in one forward pass of a worker; None: the worker's whole share of the batch."""
@@ -444,4 +464,19 @@ class RunOptions(Config):
     log_every: int | None = Field(default=None, ge=1)
     """Steps between records; None: 200 records a run."""
     save_every: int | None = Field(default=None, ge=1)
-    """Steps between checkpoints; None: ten checkpoints a run."""
+    """Steps between checkpoints; None: ten checkpoints a run. The newest two are kept."""
+    keep_every: int | None = Field(default=None, ge=1)
+    """Steps between checkpoints that are kept for good, with the weights as one file."""
+    max_minutes: float | None = Field(default=None, gt=0)
+    """Training time after which a run stops, with a checkpoint to go on from."""
+    max_joules: float | None = Field(default=None, gt=0)
+    """The same by energy; where energy is unknown this stops nothing."""
+
+    @model_validator(mode="after")
+    def expert_groups_fit(self) -> Self:
+        if self.num_workers % self.expert_parallel:
+            raise ValueError(
+                f"expert_parallel={self.expert_parallel} does not divide num_workers={self.num_workers}; choose one "
+                "that does"
+            )
+        return self

@@ -65,14 +65,43 @@ class StepMetrics(Record):
     """Load of the busiest expert over the mean load, averaged over mixture layers."""
     dropped_fraction: float | None = None
     router_entropy: float | None = None
+    output_z_loss: float | None = None
+    """Mean squared log-sum-exp of the vocabulary's logits; None where the objective does not have it."""
     skipped_steps: int = 0
     """Steps so far whose loss or gradients were not finite; they changed nothing."""
+    rollbacks: int = 0
+    """Times that training went back to an earlier checkpoint."""
     elapsed_seconds: float
     """Training time so far, over all attempts, without start-up and held-out evaluation."""
     tokens_per_second: float
     energy_joules: float | None = None
     """Energy so far, over all attempts, in the same windows as `elapsed_seconds`."""
     energy_method: EnergyMethod = "none"
+    mfu: float | None = None
+    """Model FLOPs utilisation: FLOPs that the model needs over those that all devices could do; None: peak unknown."""
+
+
+class ExpertLoad(Record):
+    """Choices that reached each expert in one step."""
+
+    step: int
+    load_LE: tuple[tuple[int, ...], ...]
+    """By mixture layer, then by expert."""
+
+
+class Detour(Record):
+    """A roll-back: from `step` on, batches come in another order."""
+
+    step: int
+    """Steps done at the checkpoint that training went back to."""
+    left_at: int
+    """Steps done when it was left."""
+    reason: str
+    elapsed_seconds: float
+    """When it was left, as the next fields: what was spent since that checkpoint counts."""
+    energy_joules: float | None = None
+    energy_low_joules: float | None = None
+    energy_high_joules: float | None = None
 
 
 class HeldoutPoint(Record):

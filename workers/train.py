@@ -32,10 +32,10 @@ from glam.lineage import RunStage
 from glam.records import HeldoutPoint, RunSummary, StepMetrics
 from glam.store import Folder, Store, StoreError
 from glam.training import checkpoint
-from glam.training.checkpoint import Position
 from glam.training.loop import HELDOUT, STEPS, TOTALS, Run
 from glam.training.loop import train as train_loop
-from glam.training.parallel import DataParallel
+from glam.training.parallel import ParallelGroup
+from glam.training.position import Position
 from infra.places import ray_snapshots
 from infra.processors import RAY_ADDRESS
 from workers.numerics import numerics
@@ -72,11 +72,13 @@ def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetric
         tokenizer = store.open("tokenizers", run.prepared.tokenizer.reference.fingerprint)
         folder.write_text(TOKENIZER_FILE, (tokenizer.path / TOKENIZER_FILE).read_text("utf-8"))
         folder.write_text("summary.json", _summary(run, folder, options).model_dump_json(indent=1) + "\n")
-        checkpoint.discard_all(folder)
+        checkpoint.discard(folder, options)
         run.stage.commit(
             folder,
             numerics=numerics(
-                data_parallel=options.num_workers,
+                num_workers=options.num_workers,
+                layout=options.layout,
+                expert_parallel=options.expert_parallel,
                 threads_per_worker=options.threads_per_worker,
                 micro_batch_size=options.micro_batch_size,
             ),
@@ -90,7 +92,7 @@ def train_on_worker(order: TrainOrder) -> None:
     store, run = Store(order.store_root), order.run
     config = run.experiment.train
     with _process_group(), contextlib.ExitStack() as stack:
-        group = DataParallel.of_process_group()
+        group = ParallelGroup.of_process_group(order.options)
         if group.is_first:
             # A worker of a killed attempt may still be writing for a moment.
             stack.enter_context(store.lock(f"runs-{run.stage.reference.fingerprint}.writer", patience_seconds=60))

@@ -1,10 +1,12 @@
 """A model on disk: plain safetensors beside its configuration. Nothing is unpickled."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from glam.config import ModelConfig
 from glam.model.transformer import Transformer
@@ -13,12 +15,12 @@ WEIGHTS = "model.safetensors"
 CONFIG = "model.json"
 
 
-def save_model(folder: Path, model: Transformer) -> None:
-    """Writes `model.safetensors` and `model.json` into an existing folder."""
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
+def save_model(folder: Path, config: ModelConfig, weights: Mapping[str, Tensor]) -> None:
+    """Writes `model.safetensors` and `model.json` into an existing folder; `weights` as `state_dict()` names them."""
+    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
     with open(folder / WEIGHTS, "rb") as written:
         os.fsync(written.fileno())  # the loop says that training is done only once the weights are safe
-    (folder / CONFIG).write_text(model.config.model_dump_json(indent=1) + "\n", "utf-8")
+    (folder / CONFIG).write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
 
 
 def load_model(folder: Path) -> Transformer:

@@ -1,45 +1,41 @@
 """Checkpoints of an open run: sharded safetensors and JSON, the newest healthy one found by ourselves.
 
 `checkpoints/<step>/` holds what torch.distributed.checkpoint writes through its safetensors storage, and
-`checkpoint.json`, written last, with the position and the size and SHA-256 of every file.
+`checkpoint.json`, written last, with the position and the size and SHA-256 of every file. Any number of workers in any
+layout loads what any other wrote. Writing happens beside training: a copy of the state is all that training waits for.
 """
 
+import hashlib
 import logging
 import shutil
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed.checkpoint as dcp
 from pydantic import ValidationError
+from torch import Tensor
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.tensor import DTensor
 
+from glam.config import RunOptions, TrainConfig
 from glam.model.transformer import Transformer
-from glam.records import FileEntry, Record
+from glam.records import Detour, FileEntry, Record
 from glam.store import Folder
 from glam.store.identity import file_sha256
-from glam.training.parallel import DataParallel
+from glam.training.parallel import ParallelGroup
+from glam.training.position import Position
+from glam.training.stability import after_detours, on_the_way
 
 log = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
 DESCRIPTION = "checkpoint.json"
+DETOURS = "detours.jsonl"
 KEPT = 2
-
-
-class Position(Record):
-    """Where a run stands: all that its future depends on, besides weights and optimizer state."""
-
-    step: int
-    """Steps done."""
-    elapsed_seconds: float
-    energy_joules: float | None = None
-    energy_low_joules: float | None = None
-    energy_high_joules: float | None = None
-    skipped_steps: int = 0
+"""Newest checkpoints that stay, of all and of those that training may go back to."""
 
 
 class Checkpoint(Record):
@@ -49,48 +45,110 @@ class Checkpoint(Record):
     files: tuple[FileEntry, ...]
 
 
-def save(
-    run: Folder, position: Position, model: Transformer, optimizer: torch.optim.Optimizer, group: DataParallel
-) -> None:
-    """Writes a checkpoint and prunes all but the newest two. Every worker calls it."""
-    name = f"{CHECKPOINTS}/{position.step:08d}"
-    path = run.path / name
-    if group.is_first:
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
-    group.wait()
-    with _alone_is_intended():
-        dcp.save(_state(model, optimizer), storage_writer=HuggingFaceStorageWriter(str(path), save_distributed=True))
-    if group.is_first:
-        files = tuple(
-            FileEntry(name=file.name, size_bytes=file.stat().st_size, sha256=file_sha256(file))
-            for file in sorted(path.iterdir())
+class CheckpointWriter:
+    """Writes checkpoints of one run in a thread; every worker makes one and calls it at the same steps."""
+
+    def __init__(self, run: Folder, config: TrainConfig, options: RunOptions, group: ParallelGroup):
+        self._run = run
+        self._config = config
+        self._options = options
+        self._group = group
+        self._background = group.in_background()
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def save(self, position: Position, model: Transformer, optimizer: torch.optim.Optimizer) -> None:
+        """Copies the state and begins to write it; waits for the one before. Raises what stopped that one."""
+        self.wait()
+        path = self._run.path / CHECKPOINTS / f"{position.step:08d}"
+        if self._group.is_first:
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir(parents=True)
+        self._group.wait()
+        state = {name: _copy(tensor) for name, tensor in _state(model, optimizer).items()}
+        self._thread = threading.Thread(target=self._write, args=(path, position, state), name=f"checkpoint {path}")
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until nothing is being written. Raises what stopped it."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def _write(self, path: Path, position: Position, state: dict[str, Tensor]) -> None:
+        try:
+            dcp.save(
+                state,
+                storage_writer=HuggingFaceStorageWriter(str(path), save_distributed=True),
+                process_group=self._background.process_group,
+                no_dist=self._background.world_size == 1,
+            )
+            files = self._hashed(sorted(path.iterdir()))
+            if self._group.is_first:
+                description = Checkpoint(position=position, files=files).model_dump_json()
+                self._run.write_text(f"{CHECKPOINTS}/{path.name}/{DESCRIPTION}", description)
+                self._prune()
+        except BaseException as error:  # raised again where training waits for this thread
+            self._error = error
+
+    def _hashed(self, paths: Sequence[Path]) -> tuple[FileEntry, ...]:
+        """Size and SHA-256 of each file; workers share the work."""
+        digests = torch.zeros(len(paths), hashlib.sha256().digest_size, dtype=torch.uint8)
+        for number in range(self._group.rank, len(paths), self._group.world_size):
+            digests[number] = torch.frombuffer(bytearray.fromhex(file_sha256(paths[number])), dtype=torch.uint8)
+        digests = self._background.sum(digests)
+        return tuple(
+            FileEntry(name=path.name, size_bytes=path.stat().st_size, sha256=bytes(digest.tolist()).hex())
+            for path, digest in zip(paths, digests, strict=True)
         )
-        run.write_text(f"{name}/{DESCRIPTION}", Checkpoint(position=position, files=files).model_dump_json())
-        for old in _steps(run)[:-KEPT]:
-            shutil.rmtree(old)
+
+    def _prune(self) -> None:
+        steps = [int(path.name) for path in _paths(self._run)]
+        to_go_back_to = [step for step in steps if step % self._config.rollback_steps == 0]
+        kept = {*steps[-KEPT:], *to_go_back_to[-KEPT:], *filter(self._for_good, steps)}
+        for step in set(steps) - kept:
+            shutil.rmtree(self._run.path / CHECKPOINTS / f"{step:08d}")
+
+    def _for_good(self, step: int) -> bool:
+        return self._options.keep_every is not None and step % self._options.keep_every == 0
 
 
-def load_newest(run: Folder, model: Transformer, optimizer: torch.optim.Optimizer) -> Position:
-    """Loads the newest healthy checkpoint into model and optimizer; step 0 where there is none."""
-    for path in reversed(_steps(run)):
+def load_newest(run: Folder, model: Transformer, optimizer: torch.optim.Optimizer, group: ParallelGroup) -> Position:
+    """Loads the newest healthy checkpoint into model and optimizer; step 0 where there is none. Every worker asks."""
+    detours = run.read(DETOURS, Detour)
+    newest = group.of_first(_newest(run, detours) if group.is_first else 0)
+    if not newest:
+        return after_detours(Position(step=0, elapsed_seconds=0.0), detours)
+    path = run.path / CHECKPOINTS / f"{newest:08d}"
+    position = Checkpoint.model_validate_json((path / DESCRIPTION).read_bytes()).position
+    state = _state(model, optimizer)
+    dcp.load(state, storage_reader=HuggingFaceStorageReader(str(path)), no_dist=group.world_size == 1)
+    _restore(state, model, optimizer)
+    return after_detours(position, detours)
+
+
+def discard(run: Folder, options: RunOptions) -> None:
+    """Removes the checkpoints of a run that has come to its end, but those that are kept for good."""
+    for path in _paths(run):
+        if options.keep_every is None or int(path.name) % options.keep_every:
+            shutil.rmtree(path)
+    if not _paths(run):
+        shutil.rmtree(run.path / CHECKPOINTS, ignore_errors=True)
+
+
+def _newest(run: Folder, detours: Sequence[Detour]) -> int:
+    """Step of the newest healthy checkpoint that the run has not left behind; 0 where there is none."""
+    for path in reversed(_paths(run)):
         checkpoint = _healthy(path)
-        if checkpoint is None:
-            continue
-        state = _state(model, optimizer)
-        with _alone_is_intended():
-            dcp.load(state, storage_reader=HuggingFaceStorageReader(str(path)))
-        _restore(state, model, optimizer)
-        return checkpoint.position
-    return Position(step=0, elapsed_seconds=0.0)
+        if checkpoint is not None and on_the_way(checkpoint.position, detours):
+            return checkpoint.position.step
+    return 0
 
 
-def discard_all(run: Folder) -> None:
-    """Removes every checkpoint of a run that has come to its end."""
-    shutil.rmtree(run.path / CHECKPOINTS, ignore_errors=True)
-
-
-def _steps(run: Folder) -> list[Path]:
+def _paths(run: Folder) -> list[Path]:
     return sorted((run.path / CHECKPOINTS).glob("[0-9]" * 8))
 
 
@@ -129,9 +187,11 @@ def _restore(state: dict[str, Any], model: Transformer, optimizer: torch.optim.O
             optimizer.state[names[name]][moment].copy_(value)
 
 
-@contextmanager
-def _alone_is_intended() -> Iterator[None]:
-    """torch warns that it saves in a single process where there is no process group."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="torch.distributed is disabled", category=UserWarning)
-        yield
+def _copy(tensor: Tensor) -> Tensor:
+    """In the processor's memory, laid out among workers as the tensor is."""
+    if not isinstance(tensor, DTensor):
+        return tensor.detach().to("cpu", copy=True)
+    local = tensor.to_local().detach().to("cpu", copy=True)
+    return DTensor.from_local(
+        local, tensor.device_mesh, tensor.placements, shape=tensor.shape, stride=tensor.stride(), run_check=False
+    )

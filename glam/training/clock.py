@@ -4,19 +4,29 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypedDict
 
 import torch
 
 from glam.energy.meter import Meter
 from glam.records import EnergyMethod, EnergyReading
-from glam.training.checkpoint import Position
-from glam.training.parallel import DataParallel
+from glam.training.parallel import ParallelGroup
+from glam.training.position import Position
+
+
+class Spent(TypedDict):
+    """Fields of a Position, and of a Detour."""
+
+    elapsed_seconds: float
+    energy_joules: float | None
+    energy_low_joules: float | None
+    energy_high_joules: float | None
 
 
 class Clock:
     """Adds up seconds and joules while `running()`; start-up, saving and held-out scoring are outside."""
 
-    def __init__(self, meter: Meter, group: DataParallel, start: Position):
+    def __init__(self, meter: Meter, group: ParallelGroup, start: Position):
         self._meter = meter
         self._group = group
         self._elapsed_seconds = start.elapsed_seconds
@@ -37,16 +47,15 @@ class Clock:
         self._elapsed_seconds += self.last_seconds
         self._add(before, self._meter.read())
 
-    def position(self, step: int, skipped_steps: int) -> Position:
-        """The position after `step` steps, with the energy of all workers."""
+    @property
+    def spent(self) -> Spent:
+        """Seconds of this worker and joules of all, since the run began."""
         joules, low, high = self._joules
-        return Position(
-            step=step,
+        return Spent(
             elapsed_seconds=self._elapsed_seconds,
             energy_joules=joules,
             energy_low_joules=low,
             energy_high_joules=high,
-            skipped_steps=skipped_steps,
         )
 
     def _add(self, before: EnergyReading, after: EnergyReading) -> None:

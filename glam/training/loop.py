@@ -1,44 +1,49 @@
 """The training loop: resume, step, measure, save; yields what it logs and knows no driver.
 
-Everything is written into the open folder of the run: `steps.jsonl`, `heldout.jsonl`, checkpoints, and at
-the end `model.safetensors`, `model.json` and `totals.json`, whose presence says that training is done.
+Everything is written into the open folder of the run: `steps.jsonl`, `experts.jsonl`, `heldout.jsonl`, `detours.jsonl`,
+checkpoints, and at the end `model.safetensors`, `model.json` and `totals.json`, whose presence says that training is
+done.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from glam.config import ModelConfig, RunOptions, TrainConfig
+from glam.counting import count
 from glam.energy.meter import Meter
 from glam.model.likelihood import score_rows
 from glam.model.saved import save_model
 from glam.model.transformer import Transformer
-from glam.records import HeldoutPoint, StepMetrics
+from glam.records import Detour, ExpertLoad, HeldoutPoint, StepMetrics
 from glam.store import Folder
-from glam.training import checkpoint
-from glam.training.checkpoint import Position
+from glam.training import stability
+from glam.training.checkpoint import DETOURS, CheckpointWriter, load_newest
 from glam.training.clock import Clock
 from glam.training.optimizer import optimizer as make_optimizer
 from glam.training.optimizer import set_learning_rate
-from glam.training.parallel import DataParallel
+from glam.training.parallel import ParallelGroup, ignore_known_warnings, whole
+from glam.training.position import Position, StreamHash
 from glam.training.schedule import learning_rate
 from glam.training.step import StepResult, train_step
+from glam.training.throughput import peak_flops
 
 STEPS = "steps.jsonl"
+EXPERTS = "experts.jsonl"
 HELDOUT = "heldout.jsonl"
 TOTALS = "totals.json"
 
 
 class BatchSource(Protocol):
-    """What the loop needs of a loader: ids as a pure function of the step."""
+    """What the loop needs of a loader: ids as a pure function of the step and the detours before it."""
 
     @property
     def sequence_length(self) -> int: ...
 
-    def rows(self, step: int, first: int, last: int) -> np.ndarray: ...
+    def rows(self, step: int, first: int, last: int, detours: Sequence[int] = ()) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -54,105 +59,217 @@ class Run:
     end_of_text: int
     """The id that starts every document."""
     options: RunOptions
+    asked_to_stop: Callable[[], bool] = field(default=lambda: False)
+    """Asked after every step, of the first worker alone."""
 
 
-def train(run: Run, group: DataParallel, meter: Meter) -> Iterator[StepMetrics]:
+class Stopped(Exception):
+    """Training was asked to stop; a checkpoint of its last step is there to go on from."""
+
+
+class _WentBack(Exception):
+    """The run goes on from an earlier checkpoint."""
+
+
+def train(run: Run, group: ParallelGroup, meter: Meter) -> Iterator[StepMetrics]:
     """Trains from the newest healthy checkpoint to the end; every worker of the group iterates to the end.
 
-    Yields the metrics that were logged. Done already: yields nothing.
+    Yields the metrics that were logged. Done already: yields nothing. Raises Stopped where a budget of the options is
+    used up or `asked_to_stop` says so, and TrainingDiverged when going back to earlier checkpoints did not help.
     """
-    if (run.folder.path / TOTALS).exists():
-        return
+    ignore_known_warnings()
+    while not (run.folder.path / TOTALS).exists():
+        try:
+            yield from _from_newest_checkpoint(run, group, meter)
+        except _WentBack:
+            group.wait()
+
+
+def _from_newest_checkpoint(run: Run, group: ParallelGroup, meter: Meter) -> Iterator[StepMetrics]:
     config, options = run.config, run.options
-    log_every = options.log_every or max(1, config.num_steps // 200)
-    save_every = options.save_every or max(1, config.num_steps // 10)
     share = group.share(config.global_batch_size)
     model = Transformer(run.model).to(torch.float64 if config.precision == "float64" else torch.float32)
     model.recompute_activations = options.recompute_activations
     model.initialize(config.seed)
+    group.distribute(model)
     optimizer = make_optimizer(model, config)
-    position = checkpoint.load_newest(run.folder, model, optimizer)
+    position = load_newest(run.folder, model, optimizer, group)
     if group.is_first:
         _forget_after(run.folder, position.step)
+    writer = CheckpointWriter(run.folder, config, options, group)
     clock = Clock(meter, group, position)
-    tokens_per_step = config.global_batch_size * run.batches.sequence_length
-    while position.step < config.num_steps:
-        rate = learning_rate(position.step, config)
-        with clock.running():
-            set_learning_rate(optimizer, rate)
-            rows = run.batches.rows(position.step, share.start, share.stop)
-            result = train_step(
-                model,
-                optimizer,
-                rows,
-                config,
-                end_of_text=run.end_of_text,
-                group=group,
-                first_row=position.step * config.global_batch_size + share.start,
-                micro_batch_size=options.micro_batch_size,
-            )
-        position = clock.position(position.step + 1, position.skipped_steps + (not result.applied))
-        if position.step % log_every == 0 or position.step == config.num_steps:
-            metrics = _metrics(result, position, rate, tokens_per_step, clock)
-            if group.is_first:
-                run.folder.append(STEPS, [metrics])
-                run.folder.heartbeat()
-            yield metrics
-        if position.step in config.heldout_steps:
-            loss = heldout_loss(model, run.heldout_rows, group)
-            if group.is_first:
-                run.folder.append(HELDOUT, [_heldout_point(loss, position, tokens_per_step)])
-        if position.step % save_every == 0 or position.step == config.num_steps:
-            checkpoint.save(run.folder, position, model, optimizer, group)
+    stream = StreamHash(group, position.stream_hash)
+    log = _Log(run, group, clock)
+    try:
+        while position.step < config.num_steps:
+            rate = learning_rate(position.step, config)
+            first_row = position.step * config.global_batch_size + share.start
+            with clock.running():
+                set_learning_rate(optimizer, rate)
+                detours = [detour.step for detour in position.detours]
+                rows = run.batches.rows(position.step, share.start, share.stop, detours)
+                result = train_step(
+                    model,
+                    optimizer,
+                    rows,
+                    config,
+                    end_of_text=run.end_of_text,
+                    group=group,
+                    first_row=first_row,
+                    micro_batch_size=options.micro_batch_size,
+                )
+            if reason := _what_went_wrong(result, position, model, config, group):
+                _go_back(run, position, reason, clock, group)
+            stream.add(rows, first_row)
+            position = _next(position, result, clock)
+            if position.step % log.every == 0 or position.step == config.num_steps:
+                yield log.step(result, position, rate)
+            if position.step in config.heldout_steps:
+                log.heldout(heldout_loss(model, run.heldout_rows, group), position)
+            stopping = bool(group.of_first(run.asked_to_stop() or _used_up(position, options)))
+            if stopping or _is_save_step(position.step, config, options):
+                position = position.model_copy(update={"stream_hash": stream.hexdigest()})
+                writer.save(position, model, optimizer)
+            if stopping and position.step < config.num_steps:
+                raise Stopped(
+                    f"stopped after step {position.step} of {config.num_steps}, with a checkpoint to go on from"
+                )
+    finally:
+        writer.wait()
+    weights = {name: whole(tensor) for name, tensor in model.state_dict().items()}
     if group.is_first:
-        save_model(run.folder.path, model)
+        save_model(run.folder.path, model.config, weights)
         run.folder.write_text(TOTALS, position.model_dump_json())
     group.wait()
 
 
-def heldout_loss(model: Transformer, rows: Sequence[Sequence[int]], group: DataParallel) -> float:
-    """Cross-entropy in nats per token over all rows, each worker scoring its share of them."""
-    scores = score_rows(model, rows[group.rank :: group.world_size])
+def heldout_loss(model: Transformer, rows: Sequence[Sequence[int]], group: ParallelGroup) -> float:
+    """Cross-entropy in nats per token over all rows; each worker scores its share of them where it can do so alone."""
+    alone = group.computes_alone(model.config)
+    scores = score_rows(model, rows[group.rank :: group.world_size] if alone else rows)
     sums = torch.tensor(
         [sum(float(each.nll.sum()) for each in scores), sum(len(each.nll) for each in scores)], dtype=torch.float64
     )
-    total, count = group.sum(sums).tolist()
-    return total / count
+    total, num_tokens = (group.sum(sums) if alone else sums).tolist()
+    return total / num_tokens
 
 
-def _metrics(result: StepResult, position: Position, rate: float, tokens_per_step: int, clock: Clock) -> StepMetrics:
-    return StepMetrics(
-        step=position.step,
-        tokens=position.step * tokens_per_step,
-        loss=result.loss,
-        balance_loss=result.balance_loss,
-        z_loss=result.z_loss,
-        grad_norm=result.grad_norm,
-        learning_rate=rate,
-        load_imbalance=result.load_imbalance,
-        dropped_fraction=result.dropped_fraction,
-        router_entropy=result.router_entropy,
-        skipped_steps=position.skipped_steps,
-        elapsed_seconds=position.elapsed_seconds,
-        tokens_per_second=tokens_per_step / clock.last_seconds,
-        energy_joules=position.energy_joules,
-        energy_method=clock.method,
+class _Log:
+    """Writes records of a run and makes those of a step."""
+
+    def __init__(self, run: Run, group: ParallelGroup, clock: Clock):
+        self.every = run.options.log_every or max(1, run.config.num_steps // 200)
+        self._run = run
+        self._is_first = group.is_first
+        self._clock = clock
+        self._tokens_per_step = run.config.global_batch_size * run.batches.sequence_length
+        peak = peak_flops(torch.device("cpu"), run.config.precision)
+        self._peak_flops = None if peak is None else float(group.sum(torch.tensor([peak], dtype=torch.float64)))
+        self._flops_per_token = count(run.model).training_flops_per_token
+
+    def step(self, result: StepResult, position: Position, rate: float) -> StepMetrics:
+        tokens_per_second = self._tokens_per_step / self._clock.last_seconds
+        metrics = StepMetrics(
+            step=position.step,
+            tokens=position.step * self._tokens_per_step,
+            loss=result.loss,
+            balance_loss=result.balance_loss,
+            z_loss=result.z_loss,
+            output_z_loss=result.output_z_loss,
+            grad_norm=result.grad_norm,
+            learning_rate=rate,
+            load_imbalance=result.load_imbalance,
+            dropped_fraction=result.dropped_fraction,
+            router_entropy=result.router_entropy,
+            skipped_steps=position.skipped_steps,
+            rollbacks=len(position.detours),
+            elapsed_seconds=position.elapsed_seconds,
+            tokens_per_second=tokens_per_second,
+            energy_joules=position.energy_joules,
+            energy_method=self._clock.method,
+            mfu=tokens_per_second * self._flops_per_token / self._peak_flops if self._peak_flops else None,
+        )
+        if self._is_first:
+            self._run.folder.append(STEPS, [metrics])
+            if result.load_LE is not None:
+                load_LE = tuple(tuple(int(load) for load in row) for row in result.load_LE.tolist())
+                self._run.folder.append(EXPERTS, [ExpertLoad(step=position.step, load_LE=load_LE)])
+            self._run.folder.heartbeat()
+        return metrics
+
+    def heldout(self, loss: float, position: Position) -> None:
+        point = HeldoutPoint(
+            step=position.step,
+            tokens=position.step * self._tokens_per_step,
+            loss=loss,
+            elapsed_seconds=position.elapsed_seconds,
+            energy_joules=position.energy_joules,
+        )
+        if self._is_first:
+            self._run.folder.append(HELDOUT, [point])
+
+
+def _what_went_wrong(
+    result: StepResult, position: Position, model: Transformer, config: TrainConfig, group: ParallelGroup
+) -> str | None:
+    """Why the run cannot go on from here; None: it can."""
+    if result.applied:
+        if stability.is_spike(result.loss, position.recent_losses, config):
+            return f"the loss jumped to {result.loss:.3f}"
+        if _is_rollback_step(position.step + 1, config) and not group.all_finite(model.parameters()):
+            return "weights are not finite"
+        return None
+    if not group.all_finite(model.parameters()):
+        return "weights are not finite"
+    if position.skipped_in_a_row >= stability.MOST_SKIPPED_IN_A_ROW:
+        return f"{position.skipped_in_a_row + 1} steps in a row had a loss or gradients that are not finite"
+    return None
+
+
+def _go_back(run: Run, position: Position, reason: str, clock: Clock, group: ParallelGroup) -> None:
+    """Writes down that the run goes on from an earlier checkpoint, and raises _WentBack, or TrainingDiverged."""
+    step = stability.step_to_go_back_to(position, reason, run.config)
+    group.wait()
+    if group.is_first:
+        run.folder.append(DETOURS, [Detour(step=step, left_at=position.step, reason=reason, **clock.spent)])
+    raise _WentBack
+
+
+def _next(position: Position, result: StepResult, clock: Clock) -> Position:
+    skipped = not result.applied
+    return Position(
+        step=position.step + 1,
+        **clock.spent,
+        skipped_steps=position.skipped_steps + skipped,
+        skipped_in_a_row=position.skipped_in_a_row + 1 if skipped else 0,
+        recent_losses=position.recent_losses
+        if skipped
+        else (*position.recent_losses, result.loss)[-stability.WINDOW :],
+        detours=position.detours,
+        stream_hash=position.stream_hash,
     )
 
 
-def _heldout_point(loss: float, position: Position, tokens_per_step: int) -> HeldoutPoint:
-    return HeldoutPoint(
-        step=position.step,
-        tokens=position.step * tokens_per_step,
-        loss=loss,
-        elapsed_seconds=position.elapsed_seconds,
-        energy_joules=position.energy_joules,
+def _is_save_step(step: int, config: TrainConfig, options: RunOptions) -> bool:
+    save_every = options.save_every or max(1, config.num_steps // 10)
+    kept = options.keep_every is not None and step % options.keep_every == 0
+    return kept or step % save_every == 0 or _is_rollback_step(step, config) or step == config.num_steps
+
+
+def _is_rollback_step(step: int, config: TrainConfig) -> bool:
+    return step % config.rollback_steps == 0
+
+
+def _used_up(position: Position, options: RunOptions) -> bool:
+    joules = position.energy_joules
+    return (options.max_minutes is not None and position.elapsed_seconds >= 60 * options.max_minutes) or (
+        options.max_joules is not None and joules is not None and joules >= options.max_joules
     )
 
 
 def _forget_after(folder: Folder, step: int) -> None:
     """Drops records of steps that will be made again."""
-    for name, kind in ((STEPS, StepMetrics), (HELDOUT, HeldoutPoint)):
+    for name, kind in ((STEPS, StepMetrics), (EXPERTS, ExpertLoad), (HELDOUT, HeldoutPoint)):
         records = folder.read(name, kind)
         kept = [record for record in records if record.step <= step]
         if len(kept) < len(records) or records == []:

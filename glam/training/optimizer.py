@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from glam.config import TrainConfig
 
@@ -73,14 +74,18 @@ def adafactor(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.
 
 
 def adamw(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter, 2019), one fused kernel."""
+    """AdamW (Loshchilov and Hutter, 2019), one fused kernel for parameters that are whole."""
+    cut: dict[bool, list[nn.Parameter]] = {False: [], True: []}
+    for parameter in parameters:
+        cut[isinstance(parameter, DTensor)].append(parameter)
+    # The kernel takes no parts of tensors among workers, and no list that mixes them with whole ones.
+    groups = [{"params": some, "fused": not are_cut, "foreach": False} for are_cut, some in cut.items() if some]
     made = torch.optim.AdamW(
-        parameters,
+        groups,
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
         eps=1e-8,
         weight_decay=config.weight_decay,
-        fused=True,
     )
     for group in made.param_groups:
         for parameter in group["params"]:

@@ -1,35 +1,72 @@
-"""The only file that knows ranks: data parallelism over a torch process group, or none.
+"""The only file that knows ranks: how a batch and a model lie on the workers of a process group.
 
-Every worker holds the whole model and an equal share of each batch; means over shares are means over the
-batch because shares are equal and every position counts.
+Every worker takes an equal share of each batch, so a mean over workers is the mean over the batch. The model lies on
+them in one of these layouts, the last two together where both are asked for:
+
+- replicated: every worker holds all of it, and gradients are averaged in one exchange.
+- sharded: every parameter is cut among all workers and gathered for the layer that needs it (FSDP2).
+- expert parallel: groups of workers share out the experts and exchange tokens; all else is as above.
+
+What is cut is a DTensor, and knows its whole: so checkpoints, means and norms are of whole tensors in every layout.
 """
 
+# R rows sorted by expert, E experts, D workers of an expert group, L = E / D experts of one worker
+import math
+import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor
+
+from glam.config import ModelConfig, RunOptions
+from glam.model.experts import Compute, Experts
+from glam.model.transformer import Transformer
+
+REPLICAS, EXPERT_PARALLEL = "replicas", "expert_parallel"
 
 
 @dataclass(frozen=True)
-class DataParallel:
-    """The data-parallel group as one worker sees it."""
+class ParallelGroup:
+    """All workers of a run as one of them sees them; alone by default."""
 
     rank: int = 0
     world_size: int = 1
+    sharded: bool = False
+    mesh: DeviceMesh | None = None
+    """(replicas, expert_parallel), of this process's group; None: alone."""
+    process_group: dist.ProcessGroup | None = None
+    """Through which workers speak; None: the one that is initialised in this process."""
 
     @classmethod
-    def of_process_group(cls) -> Self:
-        """The group that is initialised in this process; alone where there is none."""
+    def of_process_group(cls, options: RunOptions | None = None) -> Self:
+        """The group that is initialised in this process, laid out as the options say; alone where there is none.
+
+        Raises ValueError where expert groups do not divide the workers.
+        """
+        options = options or RunOptions()
         if not dist.is_initialized():
             return cls()
-        return cls(rank=dist.get_rank(), world_size=dist.get_world_size())
+        size, together = dist.get_world_size(), options.expert_parallel
+        if size % together:
+            raise ValueError(f"expert_parallel={together} does not divide {size} workers; choose one that does")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        mesh = init_device_mesh(device, (size // together, together), mesh_dim_names=(REPLICAS, EXPERT_PARALLEL))
+        return cls(rank=dist.get_rank(), world_size=size, sharded=options.layout == "sharded", mesh=mesh)
 
     @property
     def is_first(self) -> bool:
         return self.rank == 0
+
+    @property
+    def expert_parallel(self) -> int:
+        """Workers that share out the experts."""
+        return 1 if self.mesh is None else self.mesh[EXPERT_PARALLEL].size()
 
     def share(self, global_batch_size: int) -> slice:
         """This worker's rows of a batch. Raises ValueError when the batch cannot be cut evenly."""
@@ -41,37 +78,192 @@ class DataParallel:
         size = global_batch_size // self.world_size
         return slice(self.rank * size, (self.rank + 1) * size)
 
+    def computes_alone(self, config: ModelConfig) -> bool:
+        """Whether a worker's forward pass needs no other worker; else all must make as many of them."""
+        return self.world_size == 1 or not (self.sharded or self._shares_experts(config))
+
+    def distribute(self, model: Transformer) -> None:
+        """Lays an initialised model out. Raises ValueError where its experts or their width cannot be cut evenly."""
+        if self.mesh is None:
+            return
+        together = self.expert_parallel
+        mixtures = [each for each in model.modules() if isinstance(each, Experts)]
+        if self._shares_experts(model.config):
+            if model.config.num_experts % together:
+                raise ValueError(
+                    f"expert_parallel={together} does not divide num_experts={model.config.num_experts}; choose one "
+                    "that does"
+                )
+            for experts in mixtures:
+                self._share_out(experts)
+        if self.sharded:
+            everyone = init_device_mesh(self.mesh.device_type, (self.world_size,))
+            if self._shares_experts(model.config):
+                replicas = self.mesh[REPLICAS]
+                for experts in mixtures:
+                    _require_even_width(experts, replicas.size())
+                    fully_shard(experts, mesh=replicas, shard_placement_fn=lambda _: Shard(1))
+                    # Gradients of experts already hold what all workers of their group sent.
+                    experts.set_gradient_divide_factor(float(self.world_size))  # pyright: ignore
+                    experts.set_force_sum_reduction_for_comms(True)  # pyright: ignore - gloo has no other
+            for block in model.blocks:
+                fully_shard(block, mesh=everyone)
+            fully_shard(model, mesh=everyone)
+
     def average_gradients(self, model: nn.Module) -> None:
-        """Makes every gradient the mean over workers, in one exchange."""
-        if self.world_size > 1:
-            self._average([p.grad for p in model.parameters() if p.grad is not None])
+        """Makes every gradient the mean over workers, in one exchange; what is fully sharded was averaged already."""
+        if self.world_size == 1 or self.sharded:
+            return
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        own = [gradient.to_local() for gradient in gradients if isinstance(gradient, DTensor)]
+        self._average([gradient for gradient in gradients if not isinstance(gradient, DTensor)], self.process_group)
+        if own:
+            assert self.mesh is not None, "only a mesh makes DTensors"
+            self._average(own, self.mesh.get_group(REPLICAS))
+
+    def clip_gradients(self, model: nn.Module, max_norm: float) -> Tensor:
+        """The norm of all gradients before they are scaled down to `max_norm`."""
+        parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
+        if not any(isinstance(parameter, DTensor) for parameter in parameters):
+            return nn.utils.clip_grad_norm_(parameters, max_norm)
+        whole, cut = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+        for parameter in parameters:
+            gradient = parameter.grad
+            if isinstance(gradient, DTensor):
+                pieces = math.prod(gradient.device_mesh.shape)
+                cut += gradient.to_local().double().square().sum() * pieces / self.world_size
+            else:
+                assert gradient is not None, "they were chosen so"
+                whole += gradient.double().square().sum()
+        norm = (whole + self.sum(cut)).sqrt()
+        scale = float((max_norm / (norm + 1e-6)).clamp(max=1.0))
+        if scale < 1:
+            for parameter in parameters:
+                assert parameter.grad is not None, "they were chosen so"
+                _local(parameter.grad).mul_(scale)
+        return norm
+
+    def of_first(self, value: int) -> int:
+        """What the first worker gave."""
+        return int(self.sum(torch.tensor([int(value) if self.is_first else 0])).item())
+
+    def in_background(self) -> Self:
+        """The same for a thread beside training, whose exchanges must not meet those of training. Every worker asks."""
+        return replace(self, process_group=dist.new_group(backend="gloo")) if self.world_size > 1 else self
+
+    def all_finite(self, tensors: Iterable[Tensor]) -> bool:
+        """Whether all numbers of all workers are."""
+        bad = sum(int((~torch.isfinite(_local(tensor))).sum()) for tensor in tensors)
+        return not self.sum(torch.tensor([bad])).item()
 
     def average(self, values: Tensor) -> Tensor:
         """Mean over workers of a small tensor."""
-        if self.world_size == 1:
-            return values
-        total = values.clone()
-        dist.all_reduce(total)
-        return total / self.world_size
+        return values if self.world_size == 1 else self.sum(values) / self.world_size
 
     def sum(self, values: Tensor) -> Tensor:
         """Sum over workers of a small tensor."""
         total = values.clone()
         if self.world_size > 1:
-            dist.all_reduce(total)
+            dist.all_reduce(total, group=self.process_group)
         return total
 
     def wait(self) -> None:
         """Until every worker is here."""
         if self.world_size > 1:
-            dist.barrier()
+            dist.barrier(self.process_group)
 
-    def _average(self, tensors: Iterable[Tensor]) -> None:
-        tensors = list(tensors)
+    def _shares_experts(self, config: ModelConfig) -> bool:
+        """A dense model has no experts to share out: it is trained in the same layout without."""
+        return self.expert_parallel > 1 and config.num_experts > 1
+
+    def _share_out(self, experts: Experts) -> None:
+        assert self.mesh is not None, "who calls has asked"
+        mesh = self.mesh[EXPERT_PARALLEL]
+        experts.exchange = ExpertExchange(mesh.get_group(), mesh.size())
+        for name, parameter in list(experts.named_parameters()):
+            setattr(experts, name, nn.Parameter(distribute_tensor(parameter.detach(), mesh, [Shard(0)])))
+
+    def _average(self, tensors: list[Tensor], group: dist.ProcessGroup | None) -> None:
         flat = torch.cat([tensor.flatten() for tensor in tensors])
-        dist.all_reduce(flat)
+        dist.all_reduce(flat, group=group)
         flat /= self.world_size
         offset = 0
         for tensor in tensors:
             tensor.copy_(flat[offset : offset + tensor.numel()].view_as(tensor))
             offset += tensor.numel()
+
+
+class ExpertExchange:
+    """All-to-all within a group of workers that hold L = E / D experts each, in the order of their ranks."""
+
+    def __init__(self, group: dist.ProcessGroup, size: int):
+        self._group = group
+        self._size = size
+
+    def __call__(self, rows_RM: Tensor, counts_E: Tensor, compute: Compute) -> Tensor:
+        """Each expert on the rows that all workers of the group have for it; dropped rows come back as zeros."""
+        sent_DL = counts_E.view(self._size, -1)
+        received_DL = torch.empty_like(sent_DL)
+        dist.all_to_all_single(received_DL, sent_DL.contiguous(), group=self._group)
+        sent, received = sent_DL.sum(dim=1).tolist(), received_DL.sum(dim=1).tolist()
+        num_rows = sum(sent)
+        arrived_RM = _AllToAll.apply(rows_RM[:num_rows], received, sent, self._group)
+        # They arrive by sender, each one's sorted by expert; experts want all of theirs together.
+        expert_R = torch.arange(received_DL.numel(), device=rows_RM.device).remainder(received_DL.shape[1])
+        order_R = expert_R.repeat_interleave(received_DL.flatten()).argsort(stable=True)
+        computed_RM = compute(arrived_RM.index_select(0, order_R), received_DL.sum(dim=0))
+        back_RM = torch.empty_like(computed_RM).index_copy(0, order_R, computed_RM)
+        returned_RM = _AllToAll.apply(back_RM, sent, received, self._group)
+        return nn.functional.pad(returned_RM, (0, 0, 0, len(rows_RM) - num_rows))
+
+    def local(self, weight: Tensor) -> Tensor:
+        """This worker's experts."""
+        return weight.to_local() if isinstance(weight, DTensor) else weight
+
+
+class _AllToAll(torch.autograd.Function):
+    """Rows in pieces of the given sizes, one to and one from each worker; the gradient goes the other way."""
+
+    @staticmethod
+    def forward(
+        context: Any, rows_RM: Tensor, received: list[int], sent: list[int], group: dist.ProcessGroup
+    ) -> Tensor:
+        context.sizes, context.group = (received, sent), group
+        arrived_RM = rows_RM.new_empty(sum(received), rows_RM.shape[1])
+        dist.all_to_all_single(arrived_RM, rows_RM.contiguous(), received, sent, group=group)
+        return arrived_RM
+
+    @staticmethod
+    def backward(context: Any, d_arrived_RM: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+        received, sent = context.sizes
+        d_rows_RM = d_arrived_RM.new_empty(sum(sent), d_arrived_RM.shape[1])
+        dist.all_to_all_single(d_rows_RM, d_arrived_RM.contiguous(), sent, received, group=context.group)
+        return d_rows_RM, None, None, None
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """All of a tensor on every worker; each of them must ask."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def ignore_known_warnings() -> None:
+    """For the rest of the process, since a checkpoint's thread warns too.
+
+    FSDP2 warns of views among a block's outputs, which only changing them in place would break; nobody does. Saving and
+    loading alone is what is meant where there is no process group.
+    """
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
+    warnings.filterwarnings("ignore", message="torch.distributed is disabled", category=UserWarning)
+
+
+def _local(tensor: Tensor) -> Tensor:
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def _require_even_width(experts: Experts, num_replicas: int) -> None:
+    for weight in experts.parameters():
+        if weight.shape[1] % num_replicas:
+            raise ValueError(
+                f"layout='sharded' cuts experts of {tuple(weight.shape[1:])} among {num_replicas} replicas of their "
+                f"group: {weight.shape[1]} is not divisible; choose another number of workers or expert_parallel"
+            )

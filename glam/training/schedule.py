@@ -19,7 +19,17 @@ def cosine(step: int, config: TrainConfig) -> float:
     return 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, max(0.0, done))))
 
 
-SCHEDULES: Mapping[str, Schedule] = {"inverse_sqrt": inverse_sqrt, "cosine": cosine}
+def warmup_stable_decay(step: int, config: TrainConfig) -> float:
+    """Flat, then down to 0 in a straight line over the last `decay_steps` (Hu et al., arXiv:2404.06395)."""
+    decay_steps = config.decay_steps or max(1, config.num_steps // 10)
+    return min(1.0, max(0.0, (config.num_steps - step) / decay_steps))
+
+
+SCHEDULES: Mapping[str, Schedule] = {
+    "inverse_sqrt": inverse_sqrt,
+    "cosine": cosine,
+    "warmup_stable_decay": warmup_stable_decay,
+}
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:

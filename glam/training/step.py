@@ -1,7 +1,7 @@
 """One optimizer step: forward, backward, exchange, clip, update. Logging and saving live in the loop."""
 
 # B rows of this worker, S positions, L mixture layers, E experts
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from glam.config import TrainConfig
 from glam.model.likelihood import check_ids
 from glam.model.transformer import RoutingSummary, Transformer
-from glam.training.parallel import DataParallel
+from glam.training.parallel import ParallelGroup
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,12 @@ class StepResult:
     """False when loss or gradients were not finite: then the step changed nothing."""
     balance_loss: float | None = None
     z_loss: float | None = None
+    output_z_loss: float | None = None
     load_imbalance: float | None = None
     router_entropy: float | None = None
     dropped_fraction: float | None = None
+    load_LE: Tensor | None = None
+    """Choices that reached each expert."""
 
 
 def train_step(
@@ -37,7 +40,7 @@ def train_step(
     config: TrainConfig,
     *,
     end_of_text: int,
-    group: DataParallel,
+    group: ParallelGroup,
     first_row: int = 0,
     micro_batch_size: int | None = None,
 ) -> StepResult:
@@ -59,38 +62,46 @@ def train_step(
         with torch.autocast(inputs_BS.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
             output = model(inputs_BS, segment_BS, row_key_B)
             loss = F.cross_entropy(output.logits_BSV.flatten(0, 1), targets_BS.flatten())
-        (share * objective(loss, output.routing, config)).backward()
-        values = share * _reported(loss, output.routing)
+            output_z = _output_z_loss(output.logits_BSV) if config.output_z_loss_weight else torch.zeros(())
+        (share * objective(loss, output_z, output.routing, config)).backward()
+        values = share * _reported(loss, output_z, output.routing)
         sums = values if sums is None else sums + values
         if output.routing is not None:
             load_LE = output.routing.load_LE if load_LE is None else load_LE + output.routing.load_LE
     group.average_gradients(model)
-    grad_norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
+    grad_norm = group.clip_gradients(model, config.max_grad_norm)
     assert sums is not None, "a worker's share of the batch is never empty"
     means = group.average(sums).tolist()
     applied = bool(np.isfinite(means[0]) and torch.isfinite(grad_norm))
     if applied:
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    if load_LE is None:
-        return StepResult(loss=means[0], grad_norm=float(grad_norm), applied=applied)
-    load = group.sum(load_LE.double())
-    if applied and model.config.router == "top_k_loss_free":
-        model.adjust_router_bias(load)
-    return StepResult(
+    result = StepResult(
         loss=means[0],
         grad_norm=float(grad_norm),
         applied=applied,
-        balance_loss=means[1],
-        z_loss=means[2],
-        router_entropy=means[3],
-        dropped_fraction=means[4],
-        load_imbalance=float((load.max(dim=1).values / load.mean(dim=1)).mean()),
+        output_z_loss=means[1] if config.output_z_loss_weight else None,
+    )
+    if load_LE is None:
+        return result
+    load_LE = group.sum(load_LE.double())
+    if applied and model.config.router == "top_k_loss_free":
+        model.adjust_router_bias(load_LE)
+    return replace(
+        result,
+        balance_loss=means[2],
+        z_loss=means[3],
+        router_entropy=means[4],
+        dropped_fraction=means[5],
+        load_imbalance=float((load_LE.max(dim=1).values / load_LE.mean(dim=1)).mean()),
+        load_LE=load_LE,
     )
 
 
-def objective(loss: Tensor, routing: RoutingSummary | None, config: TrainConfig) -> Tensor:
-    """What is minimised: cross-entropy plus the weighted balance and z-losses (means over mixture layers)."""
+def objective(loss: Tensor, output_z_loss: Tensor, routing: RoutingSummary | None, config: TrainConfig) -> Tensor:
+    """What is minimised: cross-entropy plus the weighted z-losses and balance loss (means over mixture layers)."""
+    if config.output_z_loss_weight:
+        loss = loss + config.output_z_loss_weight * output_z_loss
     if routing is None:
         return loss
     return loss + config.balance_weight * routing.balance_loss + config.z_loss_weight * routing.z_loss
@@ -103,8 +114,12 @@ def unpack(rows: np.ndarray, end_of_text: int) -> tuple[Tensor, Tensor, Tensor]:
     return inputs_BS, ids[:, 1:], (inputs_BS == end_of_text).cumsum(dim=1)
 
 
-def _reported(loss: Tensor, routing: RoutingSummary | None) -> Tensor:
-    if routing is None:
-        return loss.detach()[None].double()
-    parts = (loss, routing.balance_loss, routing.z_loss, routing.entropy, routing.dropped_fraction)
+def _output_z_loss(logits_BSV: Tensor) -> Tensor:
+    return logits_BSV.float().logsumexp(dim=-1).square().mean()
+
+
+def _reported(loss: Tensor, output_z_loss: Tensor, routing: RoutingSummary | None) -> Tensor:
+    parts = [loss, output_z_loss]
+    if routing is not None:
+        parts += [routing.balance_loss, routing.z_loss, routing.entropy, routing.dropped_fraction]
     return torch.stack([part.detach().double() for part in parts])

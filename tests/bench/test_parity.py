@@ -47,7 +47,8 @@ def theirs(model: Transformer, experts: str = "eager") -> Any:
         copied[f"{there}.self_attn.q_proj.weight"] = weights[f"{ours}.attention.query"].T * config.head_dim**0.5
         for name, short in (("key", "k"), ("value", "v"), ("out", "o")):
             copied[f"{there}.self_attn.{short}_proj.weight"] = weights[f"{ours}.attention.{name}"].T
-        into, gate, out = (weights[f"{ours}.feed_forward.weight_{name}"].mT for name in ("in", "gate", "out"))
+        feed_forward = f"{ours}.feed_forward.experts"
+        into, gate, out = (weights[f"{feed_forward}.weight_{name}"].mT for name in ("in", "gate", "out"))
         if config.num_experts == 1:
             # What they call the gate goes through the activation; ours is what multiplies it.
             copied[f"{there}.mlp.gate_proj.weight"], copied[f"{there}.mlp.up_proj.weight"] = into[0], gate[0]

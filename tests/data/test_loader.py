@@ -59,11 +59,11 @@ def test_seeds_give_different_orders(loader) -> None:
 
 
 def test_a_detour_changes_the_order_from_its_step_on(loader) -> None:
-    plain, once, twice = loader(), loader(detours=(5,)), loader(detours=(8, 5))
-    assert np.array_equal(plain.batch(4), once.batch(4))
-    assert not np.array_equal(plain.batch(5), once.batch(5))
-    assert np.array_equal(once.batch(7), twice.batch(7))
-    assert not np.array_equal(once.batch(8), twice.batch(8))
+    one, once, twice = loader(), (5,), (8, 5)
+    assert np.array_equal(one.batch(4), one.batch(4, once))
+    assert not np.array_equal(one.batch(5), one.batch(5, once))
+    assert np.array_equal(one.batch(7, once), one.batch(7, twice))
+    assert not np.array_equal(one.batch(8, once), one.batch(8, twice))
 
 
 def test_a_far_step_takes_no_longer(loader) -> None:

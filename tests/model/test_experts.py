@@ -23,7 +23,7 @@ TOY = replace(VARIANTS["toy_4e"], model_dim=8, hidden_dim=12, expert_hidden_dim=
 def layer(config: ModelConfig, path: str = "grouped") -> MixtureOfExperts:
     made = MixtureOfExperts(config)
     made.initialize("layer", Initializer(0))
-    made.path = path
+    made.experts.path = path
     return made.double()
 
 
@@ -36,8 +36,8 @@ def one_token_at_a_time(moe: MixtureOfExperts, x_BSM: Tensor, routing: Routing) 
             chosen = zip(routing.expert_GTK[row, place], routing.weight_GTK[row, place], strict=True)
             for expert, weight in chosen:
                 if expert < moe.config.num_experts:
-                    gate = moe.weight_gate[expert] if moe.weight_gate is not None else None
-                    weights = (moe.weight_in[expert], gate, moe.weight_out[expert])
+                    gate = moe.experts.weight_gate[expert] if moe.experts.weight_gate is not None else None
+                    weights = (moe.experts.weight_in[expert], gate, moe.experts.weight_out[expert])
                     total = total + weight * feed_forward(x_BSM[row, place], *weights, moe.config.expert_activation)
             rows.append(total)
     return torch.stack(rows).view_as(x_BSM)
@@ -119,7 +119,7 @@ def test_mixture_whose_experts_are_all_equal_is_that_expert() -> None:
     moe, alone = layer(TOY), layer(replace(TOY, num_experts=1, top_k=1))
     with torch.no_grad():
         for name in ("weight_in", "weight_out"):
-            getattr(moe, name).copy_(getattr(alone, name).expand_as(getattr(moe, name)))
+            getattr(moe.experts, name).copy_(getattr(alone.experts, name).expand_as(getattr(moe.experts, name)))
     x = torch.randn(2, 5, 8, dtype=torch.float64)
     assert torch.allclose(moe(x)[0], alone(x)[0])
 

@@ -127,7 +127,7 @@ def test_two_workers_train_what_one_does(finished: Finished, tmp_path: Path) -> 
     subprocess.run([*GLAM, *arguments], capture_output=True, check=True)
     for run in study_stages(smoke()).runs:
         one, two = (each.open("runs", run.stage.reference.fingerprint) for each in (finished.store, Store(tmp_path)))
-        assert (one.manifest().numerics["data_parallel"], two.manifest().numerics["data_parallel"]) == (1, 2)
+        assert (one.manifest().numerics["num_workers"], two.manifest().numerics["num_workers"]) == (1, 2)
         alone, shared = one.read("steps.jsonl", StepMetrics), two.read("steps.jsonl", StepMetrics)
         assert [step.tokens for step in alone] == [step.tokens for step in shared]
         assert [step.loss for step in alone] == pytest.approx([step.loss for step in shared], rel=1e-3)

@@ -1,6 +1,6 @@
 """Tiny runs without Ray: a pure stream of ids, a toy model, a folder in a temporary store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from glam.energy.meter import NoMeter
 from glam.records import StepMetrics
 from glam.store import Folder, Store
 from glam.training.loop import Run, train
-from glam.training.parallel import DataParallel
+from glam.training.parallel import ParallelGroup
 from glam.variants import VARIANTS
 
 TOY = VARIANTS["toy_4e"]
@@ -28,8 +28,8 @@ class Stream:
     global_batch_size: int = 4
     vocab_size: int = TOY.vocab_size
 
-    def rows(self, step: int, first: int, last: int) -> np.ndarray:
-        generator = np.random.default_rng(step)
+    def rows(self, step: int, first: int, last: int, detours: Sequence[int] = ()) -> np.ndarray:
+        generator = np.random.default_rng([step, sum(detour <= step for detour in detours)])
         start = generator.integers(1, self.vocab_size, (self.global_batch_size, 1))
         rows = (start + 7 * np.arange(self.sequence_length + 1)) % self.vocab_size
         return rows[first:last]
@@ -42,6 +42,7 @@ def make_run(folder: Folder, *, model: ModelConfig = TOY, save_every: int = 100,
         "global_batch_size": 4,
         "learning_rate": 3e-3,
         "heldout_every": 2,
+        "rollback_every": 100,
     } | changes
     return Run(
         folder=folder,
@@ -54,10 +55,10 @@ def make_run(folder: Folder, *, model: ModelConfig = TOY, save_every: int = 100,
     )
 
 
-def train_through(run: Run, group: DataParallel | None = None, *, stop_after: int | None = None) -> list[StepMetrics]:
+def train_through(run: Run, group: ParallelGroup | None = None, *, stop_after: int | None = None) -> list[StepMetrics]:
     """Trains to the end, or drops everything right after a step, as kill -9 does."""
     logged = []
-    for metrics in train(run, group or DataParallel(), NoMeter()):
+    for metrics in train(run, group or ParallelGroup(), NoMeter()):
         logged.append(metrics)
         if metrics.step == stop_after:
             break

@@ -8,7 +8,7 @@ from glam.config import TrainConfig, replace
 from glam.model.transformer import Transformer
 from glam.study import dense_twin
 from glam.training.optimizer import optimizer
-from glam.training.parallel import DataParallel
+from glam.training.parallel import ParallelGroup
 from glam.training.step import StepResult, train_step, unpack
 from glam.variants import VARIANTS
 
@@ -26,7 +26,7 @@ def build() -> Transformer:
 def step(model: Transformer, config: TrainConfig = CONFIG, *, micro_batch_size: int | None = None) -> StepResult:
     optimizer_ = optimizer(model, config)
     return train_step(
-        model, optimizer_, ROWS, config, end_of_text=0, group=DataParallel(), micro_batch_size=micro_batch_size
+        model, optimizer_, ROWS, config, end_of_text=0, group=ParallelGroup(), micro_batch_size=micro_batch_size
     )
 
 
@@ -99,7 +99,7 @@ def test_ids_outside_the_vocabulary_are_an_error_before_anything_is_computed() -
             np.array([[0, 1, 512]]),
             CONFIG,
             end_of_text=0,
-            group=DataParallel(),
+            group=ParallelGroup(),
         )
 
 

@@ -23,7 +23,7 @@ from glam.model.generation_config import GenerationConfig
 from glam.model.layers import Initializer
 from glam.model.transformer import Transformer
 from glam.training.optimizer import optimizer
-from glam.training.parallel import DataParallel
+from glam.training.parallel import ParallelGroup
 from glam.training.step import train_step
 
 Call = Callable[[], object]
@@ -53,7 +53,7 @@ def step(config: Mapping[str, Any], num_rows: int, recompute_activations: bool =
     train = train_config(num_rows)
     made = optimizer(model, train)
     batches = cycle([random_rows(model.config, num_rows, seed=seed) for seed in range(NUM_BATCHES)])
-    group = DataParallel()
+    group = ParallelGroup()
     return lambda: train_step(model, made, next(batches), train, end_of_text=END_OF_TEXT, group=group)
 
 

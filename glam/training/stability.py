@@ -1,0 +1,69 @@
+"""When a run has gone wrong, and what it goes back to (GLaM, arXiv:2112.06905 section 5.1).
+
+A batch with NaN or Inf in its loss or gradients changes nothing. On weights that are not finite, on a jump of the loss,
+and on batches that are not finite one after the other, training goes back to an earlier checkpoint and meets other
+batches from there on. All of it is decided by the position and the configuration, so a resumed run decides the same.
+"""
+
+import statistics
+from collections.abc import Sequence
+
+from glam.config import TrainConfig
+from glam.records import Detour
+from glam.store import StoreError
+from glam.training.position import Position
+
+WINDOW = 32
+"""Losses by whose median the next one is judged, and fewest that judge one."""
+MOST_SKIPPED_IN_A_ROW = 8
+
+
+class TrainingDiverged(StoreError):
+    """Going back did not help; what was saved before is kept."""
+
+
+def is_spike(loss: float, recent: Sequence[float], config: TrainConfig) -> bool:
+    """Whether a loss stands so far above those before that the step was a bad one."""
+    if config.spike_nats is None or len(recent) < WINDOW:
+        return False
+    return loss > statistics.median(recent) + config.spike_nats
+
+
+def step_to_go_back_to(position: Position, reason: str, config: TrainConfig) -> int:
+    """From a bad step after `position`: an earlier checkpoint, one further for each time that did not help.
+
+    Raises TrainingDiverged after the last roll-back allowed.
+    """
+    if len(position.detours) >= config.max_rollbacks:
+        places = ", ".join(f"step {each.left_at} ({each.reason})" for each in position.detours)
+        raise TrainingDiverged(
+            f"training went wrong at step {position.step}: {reason}; it had gone back {len(position.detours)} times "
+            f"before{': ' + places if places else ''}. Lower train.learning_rate, lengthen train.warmup_steps, or "
+            "raise train.max_rollbacks or train.spike_nats"
+        )
+    every = config.rollback_steps
+    step = max(0, position.step - 1) // every * every
+    return max(0, step - every * sum(each.step >= step for each in position.detours))
+
+
+def after_detours(position: Position, detours: Sequence[Detour]) -> Position:
+    """A position that was loaded, with what was spent before the run came back to it."""
+    new = detours[len(position.detours) :]
+    spent = new[-1] if new else position
+    return Position(
+        step=position.step,
+        elapsed_seconds=spent.elapsed_seconds,
+        energy_joules=spent.energy_joules,
+        energy_low_joules=spent.energy_low_joules,
+        energy_high_joules=spent.energy_high_joules,
+        skipped_steps=position.skipped_steps,
+        recent_losses=position.recent_losses,
+        detours=tuple(detours),
+        stream_hash=position.stream_hash,
+    )
+
+
+def on_the_way(position: Position, detours: Sequence[Detour]) -> bool:
+    """Whether a run that took these detours has passed this position and not left it behind."""
+    known = len(position.detours)
+    return tuple(detours[:known]) == position.detours and all(each.step >= position.step for each in detours[known:])
