@@ -68,14 +68,15 @@ def stage_calls(config: DataConfig, stages: DataStages) -> Iterator[tuple[Stage,
 
     def select(reads: Mapping[str, Folder], folder: Folder) -> Iterator[Iterable[Call]]:
         shards, texts = range(num_shards), reads[extracted]
-        yield [(library.measure_shard, config, shard, texts, reads[classifier], folder) for shard in shards]
-        yield [(library.match_partition, config, partition, folder) for partition in shards]
         judged = reads[stages.judged_as.selected.reference.fingerprint] if stages.judged_as is not None else None
+        guests = [(library.measure_guests, config, judged, folder)] if judged is not None else []
+        yield [*((library.measure_shard, config, shard, texts, reads[classifier], folder) for shard in shards), *guests]
+        yield [(library.match_partition, config, partition, folder) for partition in shards]
         yield [(library.decide, config, texts, judged, folder), (library.index_benchmarks, config, folder)]
         yield [(library.carry_out, config, shard, texts, folder) for shard in shards]
-        yield [(library.index_judged_text, config, folder)]
+        yield [(library.index_judged_text, config, judged, folder)]
         yield [(library.search_shard, config, shard, folder) for shard in shards]
-        yield [(library.finish_selection, config, texts, reads[classifier], folder)]
+        yield [(library.finish_selection, config, texts, reads[classifier], judged, folder)]
 
     def tokenize(reads: Mapping[str, Folder], folder: Folder) -> Iterator[Iterable[Call]]:
         yield [(library.make_tokenizer, config, reads[selected], folder)]

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from flows.commands.options import AsJson, StorePath, console, open_store, print_json
@@ -107,7 +108,7 @@ def show(
     )
     for each in summary.examples:
         verdict = "kept" if each.kept else "dropped"
-        out.print(f"[bold]score {each.score:.2f}, {verdict}[/bold] ({each.source})", highlight=False)
+        out.print(f"[bold]score {each.score:.2f}, {verdict}[/bold] ({escape(each.source)})", highlight=False)
         out.print("  " + " ".join(each.text.split())[:200], markup=False, highlight=False)
 
 
@@ -147,9 +148,10 @@ def find_shards(store: Store, name: str) -> Folder:
 def _print(out: Console, title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     if not rows:
         return
-    table = Table(headings[0], *(Column(each, justify="right") for each in headings[1:]), title=title, box=None)
+    columns = (Column(escape(each), justify="right") for each in headings[1:])
+    table = Table(headings[0], *columns, title=title, box=None)
     table.title_justify = "left"
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     out.print(table)
     out.print()

@@ -1,5 +1,6 @@
 """Arrays in a folder of the store: whole or absent, and never a pickle."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -34,7 +35,11 @@ def mapped_array(folder: Folder, name: str, dtype: DTypeLike, count: int) -> Ite
     with folder.create(f"{name}.npy") as out:
         write_header(out, dtype, count)
         start = out.tell()
-        out.truncate(start + count * np.dtype(dtype).itemsize)
         out.flush()
+        size = start + count * np.dtype(dtype).itemsize
+        if hasattr(os, "posix_fallocate"):  # a full disk is an error here; later it would be the death of the process
+            os.posix_fallocate(out.fileno(), 0, size)
+        else:
+            out.truncate(size)
         # Nothing cannot be mapped.
         yield np.memmap(out, dtype, "r+", start, (count,)) if count else np.empty(0, dtype)

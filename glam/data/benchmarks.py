@@ -30,24 +30,26 @@ def examples(config: OverlapConfig) -> dict[str, list[str]]:
 
 def _files(config: OverlapConfig) -> list[tuple[str, Path]]:
     """(task, file): a task is called by its file, or by its folder where the file is named after a split."""
-    files: set[Path] = set()
+    files: dict[Path, Path] = {}
     for pattern in config.benchmarks:
-        matches = {Path(match).resolve() for match in glob.glob(str(Path(pattern).expanduser()), recursive=True)}
+        matches = [Path(match).absolute() for match in glob.glob(str(Path(pattern).expanduser()), recursive=True)]
+        matches = sorted(path for path in matches if path.is_file())
         if not matches:
             raise ValueError(f"{pattern!r} in data.overlap.benchmarks matches no file")
-        files |= matches
-    return sorted((path.parent.name if path.stem in SPLITS else path.stem, path) for path in files)
+        for path in matches:
+            files.setdefault(path.resolve(), path)  # a link's target may have another name
+    return sorted((path.parent.name if path.stem in SPLITS else path.stem, path) for path in files.values())
 
 
 def _examples(path: Path) -> Iterator[str]:
-    with open(path, encoding="utf-8") as lines:
+    with open(path, "rb") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 try:
-                    example = json.loads(line)
-                except ValueError as error:
+                    text = "\n".join(_strings(json.loads(line.decode())))
+                except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, or nested too deep
                     raise ValueError(f"{path} line {number} is no JSON ({error}); data.overlap.benchmarks") from error
-                yield "\n".join(_strings(example))
+                yield text
 
 
 def _strings(value: object) -> Iterator[str]:

@@ -33,30 +33,34 @@ ROW = np.dtype([("decision", "u1"), ("survivor", "<i8")])
 
 def match_partition(config: DataConfig, partition: int, folder: Folder) -> None:
     """Writes which documents share a key, for one of as many partitions as there are shards."""
-    num_shards = config.source.num_shards
-    ledger = Ledger(folder, num_shards)
+    ledger = open_ledger(config, folder)
     for kind in KINDS:
-        save_array(folder, matches_name(kind, partition), np.stack(ledger.matches(kind, partition, num_shards)))
+        matched = np.stack(ledger.matches(kind, partition, config.source.num_shards))
+        save_array(folder, matches_name(kind, partition), matched)
 
 
 def decide(config: DataConfig, extracted: Folder, judged: Folder | None, folder: Folder) -> None:
     """Writes what becomes of every document, and how much was left after each step.
 
-    `judged` is the selected corpus of `config.judged_as`: what it holds out is held out here, and of duplicates such a
-    document survives. Raises ValueError where no text is left to train on, with the reasons and what to change.
+    `judged` is the selected corpus of `config.judged_as`: units that it holds out are held out here, and what is like
+    one of its held-out documents, the guests of the ledger, falls to that. Raises ValueError where no text is left to
+    train on, with the reasons and what to change.
     """
-    ledger = Ledger(folder, config.source.num_shards)
+    ledger = open_ledger(config, folder)
     given = None if judged is None else load_array(judged, HELDOUT_UNITS)
     steps: dict[str, Amount] = {}
     with mapped_array(folder, DECIDED, ROW, len(ledger)) as row_D:
         decided = _Decisions(ledger, row_D)
         for groups, numbers in _matches(folder, "id", ledger.num_shards):
             decided.drop("repeated_id", _repeated(ledger, groups, numbers))
+        _require_few_repeated(decided, config)
         steps["extracted"] = decided.left()
         for rows, row_N in decided.parts():
             row_N["decision"][(row_N["decision"] < len(SIDES)) & ~rows["good"]] = DECISIONS.index("quality")
         steps["quality"] = decided.left()
-        first = _first_to_survive(ledger, given)
+        if given is not None:
+            save_array(folder, HELDOUT_UNITS, decided.hold_out(given, curated_only=config.split.curated_only))
+        first = _first_to_survive(ledger)
         for groups, numbers in decided.alive(_matches(folder, "text", ledger.num_shards)):
             decided.drop("exact_duplicate", *_fallen(groups, numbers, first))
         steps["exact_duplicate"] = decided.left()
@@ -73,8 +77,9 @@ def decide(config: DataConfig, extracted: Folder, judged: Folder | None, folder:
                 f"{most_frequent_reasons({**read_report(extracted).dropped, **dropped})}. "
                 "Lower data.quality.alpha, or set data.quality.enabled=false"
             )
-        heldout_keys = _heldout_units(decided, config.split) if given is None else given
-        save_array(folder, HELDOUT_UNITS, decided.hold_out(heldout_keys, curated_only=config.split.curated_only))
+        if given is None:
+            chosen = _heldout_units(decided, config.split)
+            save_array(folder, HELDOUT_UNITS, decided.hold_out(chosen, curated_only=config.split.curated_only))
     folder.write_json(
         STEPS, {"steps": {step: each.model_dump() for step, each in steps.items()}, "num_near_clusters": num_clusters}
     )
@@ -86,13 +91,17 @@ class _Decisions:
     def __init__(self, ledger: Ledger, row_D: NDArray):
         self._ledger = ledger
         self._row_D = row_D
-        for _, row_N in self.parts():
-            row_N["survivor"] = -1
+        row_D["survivor"] = -1
 
     def parts(self) -> Iterator[tuple[NDArray, NDArray]]:
-        """(rows of the ledger, rows to decide on) of each shard."""
-        for shard, (first, last) in enumerate(pairwise(self._ledger.first_S.tolist())):
-            yield self._ledger.shard(shard), self._row_D[first:last]
+        """(rows of the ledger, rows to decide on) of each shard, guests left out."""
+        ends = self._ledger.first_S.tolist()
+        for shard in range(self._ledger.num_shards):
+            yield self._ledger.shard(shard), self._row_D[ends[shard] : ends[shard + 1]]
+
+    @property
+    def num_documents(self) -> int:
+        return self._ledger.num_own
 
     def staying(self, *, curated_only: bool = False) -> Iterator[NDArray]:
         """Rows of the ledger of what is not dropped, shard by shard."""
@@ -120,15 +129,15 @@ class _Decisions:
 
     def drop_joined(self, reason: str, first_D: NDArray[np.int64]) -> None:
         """Drops what `join_clusters` joined to another document."""
-        for first, last in pairwise(self._ledger.first_S.tolist()):
+        for first, last in pairwise(self._ledger.first_S[: self._ledger.num_shards + 1].tolist()):
             number_N = np.arange(first, last)
             joined_N = (first_D[first:last] >= 0) & (first_D[first:last] != number_N)
             self.drop(reason, number_N[joined_N], first_D[first:last][joined_N])
 
     def alive(self, matches: Matches) -> Matches:
-        """The matches of what is not dropped."""
+        """The matches of what may train, and of guests."""
         for groups, numbers in matches:
-            alive_N = self._row_D["decision"][numbers] < len(SIDES)
+            alive_N = self._row_D["decision"][numbers] == SIDES.index("train")
             yield groups[alive_N], numbers[alive_N]
 
     def hold_out(self, unit_keys: NDArray[np.uint64], *, curated_only: bool) -> NDArray[np.uint64]:
@@ -144,6 +153,11 @@ class _Decisions:
         return np.unique(np.concatenate(found))
 
 
+def open_ledger(config: DataConfig, folder: Folder) -> Ledger:
+    """The ledger of a selection, with guests where it is judged as another one."""
+    return Ledger(folder, config.source.num_shards, with_guests=config.judged_as is not None)
+
+
 def matches_name(kind: str, partition: int) -> str:
     """Array of what shares a key in one partition."""
     return f"{kind}_matches-{partition:05d}"
@@ -156,23 +170,33 @@ def _matches(folder: Folder, kind: str, num_partitions: int) -> Matches:
 
 
 def _repeated(ledger: Ledger, groups: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """All but one of the documents of an id: ids seed every draw, so there can be only one. The first by its text."""
+    """All but one of the documents of an id: ids seed every draw, so there can be only one. The first by its hash."""
     fallen: list[int] = []
     for members in by_group(groups, numbers):
-        text_keys = ledger.take("text_key", np.array(members)).tolist()
-        ranked = sorted(zip(map(ledger.id_of, members), text_keys, members, strict=True))
+        members = [number for number in members if number < ledger.num_own]
+        record_keys = ledger.take("record_key", np.array(members, np.int64)).tolist()
+        ranked = sorted(zip(map(ledger.id_of, members), record_keys, members, strict=True))
         fallen += [after[2] for before, after in pairwise(ranked) if before[0] == after[0]]
     return np.array(fallen, dtype=np.int64)
 
 
-def _first_to_survive(ledger: Ledger, given: NDArray[np.uint64] | None) -> Callable[[Sequence[int]], int]:
-    """Of duplicates the document with the smallest id survives, one of the `given` units before others."""
+def _require_few_repeated(decided: _Decisions, config: DataConfig) -> None:
+    """Raises ValueError where so many documents are lost to their ids that these do not name documents."""
+    most, num_repeated = config.source.max_quarantined_fraction, decided.counts().get("repeated_id", 0)
+    if num_repeated > max(1, most * decided.num_documents):
+        raise ValueError(
+            f"{num_repeated:,} of {decided.num_documents:,} documents repeat the id of another one, more than "
+            f"data.source.max_quarantined_fraction={most:g} allows: an id names one document of the whole source. "
+            "Leave the field `id` out of the files, or give every document its own"
+        )
+
+
+def _first_to_survive(ledger: Ledger) -> Callable[[Sequence[int]], int]:
+    """Of duplicates the document with the smallest id survives, a guest before all others."""
 
     def survivor(members: Sequence[int]) -> int:
-        if given is not None:
-            given_N = np.isin(ledger.take("unit_key", np.array(members)), given)
-            members = [number for number, is_given in zip(members, given_N, strict=True) if is_given] or members
-        return min(members, key=ledger.id_of)
+        guests = [number for number in members if number >= ledger.num_own]
+        return min(guests or members, key=ledger.id_of)
 
     return survivor
 
@@ -199,10 +223,11 @@ def _heldout_units(decided: _Decisions, config: SplitConfig) -> NDArray[np.uint6
     if not config.curated_only:
         return heldout_units(lambda: sizes(curated_only=False), config)
     curated_bytes = sum(int(num_bytes.sum()) for _, num_bytes in sizes(curated_only=True))
-    share = config.heldout_fraction * decided.left().bytes / max(1, curated_bytes)
+    wanted = min(config.heldout_fraction * decided.left().bytes, config.max_megabytes * 1e6)
+    share = wanted / max(1, curated_bytes)
     if share >= 1:
         raise ValueError(
-            f"data.split: curated documents hold {curated_bytes} bytes, no more than the "
-            f"{config.heldout_fraction:.0%} of all text to hold out; lower heldout_fraction, or set curated_only=false"
+            f"data.split: curated documents hold {curated_bytes} bytes, no more than the {wanted:.0f} to hold out; "
+            "lower heldout_fraction or max_megabytes, or set curated_only=false"
         )
     return heldout_units(lambda: sizes(curated_only=True), replace(config, heldout_fraction=share))

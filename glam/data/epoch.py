@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from glam.data.shards import KindShare
 
-ENCODED = np.dtype([("draw", "<u8"), ("start", "<i8"), ("num_tokens", "<i8"), ("source", "<u4")])
+ENCODED = np.dtype([("draw", "<u8"), ("start", "<i8"), ("num_tokens", "<i8"), ("source", "<i8")])
 """A document among its shard's tokens, end-of-text included; `source` is a place in the shard's names."""
-LOCATED = np.dtype([*ENCODED.descr, ("shard", "<u4")])
+LOCATED = np.dtype([*ENCODED.descr, ("shard", "<i8")])
 """The same among those of all shards; `source` is a place in the names of all."""
 DRAWS = 1 << 64
 REPEAT = 0x9E3779B97F4A7C15
@@ -30,8 +30,9 @@ class EncodedIndex:
     def __init__(self, parts: Sequence[NDArray], names: Sequence[Sequence[str]]):
         """Of each shard the index, of ENCODED and sorted by draw, and the names that its sources are places in."""
         self.names = tuple(sorted({name for own in names for name in own}))
+        code_of = {name: code for code, name in enumerate(self.names)}
         self._parts = parts
-        self._codes = [np.array([self.names.index(name) for name in own], np.uint32) for own in names]
+        self._codes = [np.array([code_of[name] for name in own], np.int64) for own in names]
         self.num_ranges = 1 + sum(map(len, parts)) // AT_ONCE
 
     def range(self, number: int, shift: int = 0) -> NDArray:

@@ -16,6 +16,7 @@ DOCUMENTS = "documents.jsonl"
 SPANS = "spans.jsonl"
 TOKENS = "tokens.bin"
 FACTS = "heldout.json"
+ENCODED_AT_ONCE = 64
 
 
 class Span(Record):
@@ -54,23 +55,23 @@ class Window(NamedTuple):
 def write_heldout(documents: Sequence[Document], tokenizer: Tokenizer, folder: Folder) -> HeldOutFacts:
     """Writes text, token ids and spans of these documents."""
     dtype = token_dtype(tokenizer.vocab_size)
-    tokens, spans, start = [], [], 0
-    for document, ids in zip(documents, tokenizer.encode_batch([each.text for each in documents]), strict=True):
-        tokens.append(np.array([END_OF_TEXT_ID, *ids], dtype=dtype))
-        end = start + len(tokens[-1])
-        spans.append(
-            Span(
-                document_id=document.id,
-                unit=document.unit,
-                source=document.source,
-                start=start,
-                end=end,
-                num_bytes=len(document.text.encode()),
-            )
-        )
-        start = end
+    spans: list[Span] = []
+    start = 0
     with folder.create(TOKENS) as out:
-        np.concatenate([np.empty(0, dtype), *tokens]).tofile(out)
+        for first in range(0, len(documents), ENCODED_AT_ONCE):
+            batch = documents[first : first + ENCODED_AT_ONCE]
+            for document, ids in zip(batch, tokenizer.encode_batch([each.text for each in batch]), strict=True):
+                np.array([END_OF_TEXT_ID, *ids], dtype=dtype).tofile(out)
+                span = Span(
+                    document_id=document.id,
+                    unit=document.unit,
+                    source=document.source,
+                    start=start,
+                    end=start + len(ids) + 1,
+                    num_bytes=len(document.text.encode()),
+                )
+                spans.append(span)
+                start = span.end
     folder.write_text(DOCUMENTS, "".join(document.model_dump_json() + "\n" for document in documents))
     folder.write_text(SPANS, "".join(span.model_dump_json() + "\n" for span in spans))
     facts = HeldOutFacts(

@@ -24,6 +24,7 @@ ROW = np.dtype(
     [
         ("id_key", "<u8"),
         ("text_key", "<u8"),
+        ("record_key", "<u8"),
         ("unit_key", "<u8"),
         ("num_bytes", "<i8"),
         ("score", "<f8"),
@@ -32,12 +33,14 @@ ROW = np.dtype(
         ("curated", "?"),
     ]
 )
-"""`unit_key` is the unit's draw for the split; `score` is NaN where the classifier did not judge; `good`: the keep rule
-keeps it."""
-KEYED = np.dtype([("key", "<u8"), ("row", "<u4")])
+"""`record_key` is a hash of all that is known of the document; `unit_key` is the unit's draw for the split; `score` is
+NaN where the classifier did not judge; `good`: the keep rule keeps it."""
+KEYED = np.dtype([("key", "<u8"), ("row", "<i8")])
+"""All of eight bytes, here and elsewhere: a column that is not aligned is copied before it is searched."""
 KINDS = ("id", "text", "band")
 """What documents are matched by: their ids, their normalised texts, and the bands of their signatures."""
 MEASURED_AT_ONCE = 512
+MOST_SOURCES = 1000
 
 
 class Member(NamedTuple):
@@ -53,12 +56,12 @@ def write_ledger(
     """Measures the documents of one shard; the rows are written last and say that the ledger is finished."""
     rows: list[NDArray] = [np.empty(0, ROW)]
     keys: dict[str, list[NDArray]] = {kind: [np.empty(0, np.uint64)] for kind in KINDS}
-    places: dict[str, list[NDArray]] = {kind: [np.empty(0, np.uint32)] for kind in KINDS}
+    places: dict[str, list[NDArray]] = {kind: [np.empty(0, np.int64)] for kind in KINDS}
     ids: list[bytes] = []
     sources: dict[str, int] = {}
     for batch in _batches(documents):
         part = _rows(config, batch, classifier, sources)
-        place_D = np.arange(len(ids), len(ids) + len(batch), dtype=np.uint32)
+        place_D = np.arange(len(ids), len(ids) + len(batch), dtype=np.int64)
         rows.append(part)
         ids += [document.id.encode() for document in batch]
         good_D = part["good"]
@@ -80,7 +83,7 @@ def save_ledger(
     row_D: NDArray,
     ids: Sequence[bytes],
     sources: Sequence[str],
-    keys: Mapping[str, tuple[NDArray[np.uint64], NDArray[np.uint32]]],
+    keys: Mapping[str, tuple[NDArray[np.uint64], NDArray[np.int64]]],
 ) -> None:
     """Writes the ledger of one shard; `keys` by KINDS: (key, place of its document), in any order."""
     for kind, (key_N, place_N) in keys.items():
@@ -102,16 +105,23 @@ def has_ledger(shard: int, folder: Folder) -> bool:
 class Ledger:
     """The ledgers of all shards together. A document's number counts through the shards in order."""
 
-    def __init__(self, folder: Folder, num_shards: int):
+    def __init__(self, folder: Folder, num_shards: int, *, with_guests: bool = False):
+        """`with_guests`: after the shards comes another one, of documents that are only there to be matched."""
         self._folder = folder
         self.num_shards = num_shards
-        self._rows = [load_array(folder, _rows_name(shard), mapped=True) for shard in range(num_shards)]
+        shards = num_shards + with_guests
+        self._rows = [load_array(folder, _rows_name(shard), mapped=True) for shard in range(shards)]
         self.first_S = np.cumsum([0, *map(len, self._rows)])
-        """Number of each shard's first document; one more entry for the end."""
+        """Number of each shard's first document, the guests' at last; one more entry for the end."""
         self._ids: dict[int, tuple[NDArray, NDArray]] = {}
 
     def __len__(self) -> int:
         return int(self.first_S[-1])
+
+    @property
+    def num_own(self) -> int:
+        """Documents that are no guests, the first of all."""
+        return int(self.first_S[self.num_shards])
 
     def take(self, name: str, number_N: NDArray[np.int64]) -> NDArray:
         """One field of some documents' rows."""
@@ -149,7 +159,7 @@ class Ledger:
     def matches(self, kind: str, partition: int, num_partitions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(group, number) of documents that share a key with another one; keys of one of equal parts of all keys."""
         keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-        for shard in range(self.num_shards):
+        for shard in range(len(self._rows)):
             keyed = load_array(self._folder, _keys_name(kind, shard), mapped=True)
             start = _first_of_partition(keyed["key"], partition, num_partitions)
             end = _first_of_partition(keyed["key"], partition + 1, num_partitions)
@@ -177,9 +187,15 @@ def _rows(
         row = rows[place]
         row["id_key"] = draw(document.id)
         row["text_key"] = text_hash(document.text)
+        row["record_key"] = draw(document.model_dump_json())
         row["unit_key"] = draw(document.unit, config.split.seed)
         row["num_bytes"] = len(document.text.encode())
         row["source"] = sources.setdefault(document.source, len(sources))
+        if len(sources) > MOST_SOURCES:
+            raise ValueError(
+                f"more than {MOST_SOURCES} different sources, the last one {document.source[:80]!r}: all is counted by "
+                "source, so the field `source` should name a kind of text; what names a document is its `id` or `unit`"
+            )
         row["curated"] = document.curated
         score = float(row["score"])
         row["good"] = np.isnan(score) or keeps(document.id, score, alpha=quality.alpha, seed=quality.seed)

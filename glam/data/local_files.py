@@ -6,6 +6,7 @@ the same corpus.
 
 import glob
 from collections import Counter
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def matched_files(config: SourceConfig) -> list[Path]:
         matches = [
             file
             for match in glob.glob(str(Path(pattern).expanduser()), recursive=True)
-            for file in ((Path(match),) if Path(match).is_file() else Path(match).rglob("*"))
+            for file in ((Path(match),) if Path(match).is_file() else _below(Path(match)))
             if is_readable(file)
         ]
         if not matches:
@@ -82,6 +83,13 @@ def matched_files(config: SourceConfig) -> list[Path]:
         for file in matches:
             found.setdefault(file.resolve(), file.absolute())  # a link's target may have a name without ending
     return [found[target] for target in sorted(found)]
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Files in a folder at any depth, but for hidden ones, such as a store's own."""
+    for path in folder.rglob("*"):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path
 
 
 def is_readable(path: Path) -> bool:

@@ -93,13 +93,15 @@ def calibration(score_D: NDArray[np.float64], curated_D: NDArray[np.bool_]) -> t
     return bins, float(np.abs(score - curated).sum())
 
 
-def score_histogram(score_D: NDArray[np.float64], sources: Sequence[str] | NDArray) -> dict[str, tuple[int, ...]]:
+def score_histogram(score_D: NDArray[np.float64], sources: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """Documents of each source in bins of score; those without a score (NaN) are in none."""
-    names, source_D = np.unique(np.asarray(sources, dtype=str), return_inverse=True)
+    names = sorted(set(sources))
+    code_of = {name: code for code, name in enumerate(names)}
+    source_D = np.array([code_of[source] for source in sources], np.int64)
     scored_D = ~np.isnan(score_D)
     place_D = source_D[scored_D] * HISTOGRAM_BINS + _bins(score_D[scored_D], HISTOGRAM_BINS)
     counts = np.bincount(place_D, minlength=len(names) * HISTOGRAM_BINS).reshape(len(names), HISTOGRAM_BINS)
-    return {str(name): tuple(row) for name, row in zip(names, counts.tolist(), strict=True)}
+    return {name: tuple(row) for name, row in zip(names, counts.tolist(), strict=True)}
 
 
 def _bins(score_D: NDArray[np.float64], num_bins: int) -> NDArray[np.intp]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from glam.config import DataConfig
 from glam.data.arrays import load_array, save_array
 from glam.data.benchmarks import examples
-from glam.data.decisions import DECIDED, DECISIONS, SIDES, STEPS, matches_name
+from glam.data.decisions import DECIDED, DECISIONS, SIDES, STEPS, matches_name, open_ledger
 from glam.data.examples import ExamplePicker
 from glam.data.extract import documents_name, read_report
 from glam.data.ledger import KINDS, Ledger, has_ledger, write_ledger
@@ -46,6 +46,14 @@ def measure_shard(config: DataConfig, shard: int, extracted: Folder, classifier:
         write_ledger(config, shard, _extracted(extracted, shard), Classifier.load(classifier), folder)
 
 
+def measure_guests(config: DataConfig, judged: Folder, folder: Folder) -> None:
+    """Writes the ledger of what `config.judged_as` holds out: what is like it is not trained on here."""
+    assert config.judged_as is not None, "only then there are guests"
+    if not has_ledger(config.source.num_shards, folder):
+        guests = heldout_documents(config.judged_as, judged)
+        write_ledger(config, config.source.num_shards, guests, None, folder)
+
+
 def index_benchmarks(config: DataConfig, folder: Folder) -> None:
     """Writes the n-grams of the benchmarks' examples."""
     known = (text for texts in examples(config.overlap).values() for text in texts)
@@ -56,7 +64,7 @@ def carry_out(config: DataConfig, shard: int, extracted: Folder, folder: Folder)
     """Writes both sides, the drops and the examples of one shard, unless an earlier owner of the folder did."""
     if (folder.path / _report_name(shard)).exists():
         return
-    ledger = Ledger(folder, config.source.num_shards)
+    ledger = open_ledger(config, folder)
     rows = ledger.shard(shard)
     decided = load_array(folder, DECIDED, mapped=True)[ledger.first_S[shard] : ledger.first_S[shard + 1]]
     benchmark_K, drops_touched = load_array(folder, "benchmark_ngrams"), config.overlap.policy == "drop"
@@ -98,9 +106,13 @@ def carry_out(config: DataConfig, shard: int, extracted: Folder, folder: Folder)
     folder.write_json(_report_name(shard), report.model_dump(mode="json"))
 
 
-def index_judged_text(config: DataConfig, folder: Folder) -> None:
-    """Writes the n-grams of all text that models are judged by, held-out text and benchmarks."""
-    heldout_K = known_ngrams((each.text for each in heldout_documents(config, folder)), config.overlap.ngram)
+def index_judged_text(config: DataConfig, judged: Folder | None, folder: Folder) -> None:
+    """Writes the n-grams of all text that models are judged by, held-out text and benchmarks.
+
+    `judged` is the selected corpus of `config.judged_as`, here and in `finish_selection`.
+    """
+    texts = (each.text for each in _judging_documents(config, judged, folder))
+    heldout_K = known_ngrams(texts, config.overlap.ngram)
     save_array(folder, "judged_ngrams", np.union1d(heldout_K, load_array(folder, "benchmark_ngrams")))
 
 
@@ -112,7 +124,9 @@ def search_shard(config: DataConfig, shard: int, folder: Folder) -> None:
         save_array(folder, _found_name(shard), found_K)
 
 
-def finish_selection(config: DataConfig, extracted: Folder, classifier: Folder, folder: Folder) -> SelectionReport:
+def finish_selection(
+    config: DataConfig, extracted: Folder, classifier: Folder, judged: Folder | None, folder: Folder
+) -> SelectionReport:
     """Sums up all shards. Raises ValueError where nothing is left to train on."""
     shards = range(config.source.num_shards)
     reports = [SelectedShard.model_validate(folder.read_json(_report_name(shard))) for shard in shards]
@@ -140,7 +154,7 @@ def finish_selection(config: DataConfig, extracted: Folder, classifier: Folder, 
         auc=facts.auc,
         classifier_skipped=facts.skipped,
         score_histogram=_histogram(Ledger(folder, config.source.num_shards)),
-        overlap=heldout_overlap((each.text for each in heldout_documents(config, folder)), trained_K, ngram),
+        overlap=heldout_overlap((each.text for each in _judging_documents(config, judged, folder)), trained_K, ngram),
         benchmarks=tuple(
             benchmark_overlap(task, texts, trained_K, ngram) for task, texts in sorted(examples(config.overlap).items())
         ),
@@ -174,13 +188,22 @@ def heldout_documents(config: DataConfig, selected: Folder) -> list[Document]:
     return sorted(found, key=lambda document: document.id)
 
 
+def _judging_documents(config: DataConfig, judged: Folder | None, folder: Folder) -> list[Document]:
+    """The held-out text that models trained on this selection are judged by."""
+    if judged is None:
+        return heldout_documents(config, folder)
+    assert config.judged_as is not None, "its selected corpus is given"
+    return heldout_documents(config.judged_as, judged)
+
+
 def _histogram(ledger: Ledger) -> dict[str, tuple[int, ...]]:
     """Of every document that the classifier judged, by source."""
     total: dict[str, NDArray[np.int64]] = {}
     for shard in range(ledger.num_shards):
         rows = ledger.shard(shard)
         judged = rows[~np.isnan(rows["score"])]
-        names = np.array(ledger.sources(shard), dtype=object)[judged["source"]].tolist()
+        known = ledger.sources(shard)
+        names = [known[code] for code in judged["source"].tolist()]
         for source, counts in score_histogram(judged["score"], names).items():
             total[source] = total.get(source, 0) + np.array(counts)
     return {source: tuple(total[source].tolist()) for source in sorted(total)}

@@ -21,7 +21,7 @@ from glam.store import Folder
 FACTS = "shards.json"
 DOCUMENTS = "documents"
 TOKENS_PER_FILE = 1 << 23
-PLACED = np.dtype([("start", "<i8"), ("source", "<u4")])
+PLACED = np.dtype([("start", "<i8"), ("source", "<i8")])
 """Where a document begins in the stream, and its kind."""
 
 

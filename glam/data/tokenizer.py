@@ -34,6 +34,8 @@ TRAINED_CHARACTERS = 4000
 WORD = re.compile(" ?[^ ]+| +(?= [^ ])| +")
 """Of the unigram vocabulary: a word takes the space before it along; further spaces are a word of their own."""
 REMEMBERED_WORDS = 1 << 19
+LONGEST_REMEMBERED = 64
+"""Characters; longer words are a whole text without spaces, or come once."""
 NUM_THREADS = 4
 """Of training, whatever the machine has: sums of another number of threads differ in their last bits."""
 
@@ -82,8 +84,9 @@ class Tokenizer:
         known = self._ids_of_word
         new = [word for word in dict.fromkeys(chain.from_iterable(words)) if word not in known]
         encoded = self._inner.encode_batch_fast(new, add_special_tokens=False)
-        known.update(zip(new, (each.ids for each in encoded), strict=True))
-        return [list(chain.from_iterable(map(known.__getitem__, each))) for each in words]
+        found = dict(zip(new, (each.ids for each in encoded), strict=True))
+        known.update((word, ids) for word, ids in found.items() if len(word) <= LONGEST_REMEMBERED)
+        return [list(chain.from_iterable(known.get(word) or found[word] for word in each)) for each in words]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ids, end-of-text spelled out; bytes that are no UTF-8 become U+FFFD."""

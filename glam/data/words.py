@@ -52,7 +52,9 @@ LONGEST = 1000
 LONGEST_MARK = 64
 """Characters of a mark at the end of a piece; only an ellipsis has more than a few."""
 REMEMBERED = 1 << 20
-"""Pieces of which the words are remembered, in some 200 MB."""
+"""Pieces of which the words are remembered, in some 200 MB of English."""
+LONGEST_REMEMBERED = 64
+"""Characters of such a piece."""
 
 IS_PUNCTUATION, HAS_LETTER, IS_ENGLISH, IS_FOREIGN = 1, 2, 4, 8
 FIRST_STOP_WORD = 16
@@ -78,7 +80,9 @@ class _Measured(dict[str, bytes]):
     def __missing__(self, piece: str) -> bytes:
         if len(self) >= REMEMBERED:
             self.clear()
-        measured = self[piece] = b"".join(map(_facts, _words(piece)))
+        measured = b"".join(map(_facts, _words(piece)))
+        if len(piece) <= LONGEST_REMEMBERED:
+            self[piece] = measured
         return measured
 
 

@@ -117,7 +117,8 @@ class Folder:
         """A file to be written, which nobody sees before it is whole and synced."""
         with writing(self.path):
             path = self.file(name)
-            partial = path.with_name(path.name + ".partial")
+            # Of this process alone: one that was thought dead may still write.
+            partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
             with open(partial, "w+b") as out:
                 yield out
                 out.flush()
@@ -177,7 +178,10 @@ class Folder:
         """
         files = []
         for path in sorted(self.path.rglob("*")):
-            if path.is_dir() or path.name in (STATE, MANIFEST) or path.name.endswith(".partial"):
+            if path.name.endswith(".partial"):  # of a process that was killed
+                path.unlink(missing_ok=True)
+                continue
+            if path.is_dir() or path.name in (STATE, MANIFEST):
                 continue
             _sync(path)
             name = path.relative_to(self.path).as_posix()

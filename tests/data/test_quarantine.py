@@ -1,5 +1,6 @@
 """Unreadable records are few, or the extraction ends with the first of them."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from tests.data.conftest import MakeFolder, document, write_corpus
 
 def extract(source: SourceConfig, folder: Folder) -> ExtractionReport:
     config = DataConfig(source=source)
-    for shard, units in enumerate(plan_shards(source)):
+    shards = plan_shards(source)
+    for shard, units in enumerate(shards):
         extract_shard(config.filters, shard, units, folder)
-    return finish_extraction(config, 1, folder)
+    return finish_extraction(config, sum(map(len, shards)), folder)
 
 
 @pytest.fixture
@@ -43,6 +45,16 @@ def test_a_larger_share_ends_the_extraction_with_file_line_and_advice(
         assert part in str(caught.value)
     assert not (folder.path / "report.json").exists()
     assert extract(corpus, folder).read["made"].documents == 98  # another limit goes on where that one stopped
+
+
+def test_a_file_that_is_lost_counts_as_a_file(tmp_path: Path, make_folder: MakeFolder) -> None:
+    for part in range(4):
+        write_corpus(tmp_path / "part.jsonl", [document(100 * part + number) for number in range(100)])
+        packed = gzip.compress((tmp_path / "part.jsonl").read_bytes())
+        (tmp_path / f"part{part}.jsonl.gz").write_bytes(packed[: len(packed) // 2] if part == 0 else packed)
+    source = SourceConfig(name="local_files", paths=(str(tmp_path / "*.gz"),), num_shards=1)
+    with pytest.raises(ValueError, match=r"among them 1 of 4 files to their end, cannot be read"):
+        extract(source, make_folder("corpora"))
 
 
 def test_what_rules_drop_is_no_quarantine(tmp_path: Path, make_folder: MakeFolder) -> None:

@@ -38,16 +38,18 @@ def select(
     random.Random(seed).shuffle(shards)
     for shard in shards:
         stages.measure_shard(config, shard, extracted, classifier, selected)
+    if judged is not None:
+        stages.measure_guests(config, judged, selected)
     for partition in shards:
         stages.match_partition(config, partition, selected)
     stages.decide(config, extracted, judged, selected)
     stages.index_benchmarks(config, selected)
     for shard in shards:
         stages.carry_out(config, shard, extracted, selected)
-    stages.index_judged_text(config, selected)
+    stages.index_judged_text(config, judged, selected)
     for shard in shards:
         stages.search_shard(config, shard, selected)
-    return selected, stages.finish_selection(config, extracted, classifier, selected)
+    return selected, stages.finish_selection(config, extracted, classifier, judged, selected)
 
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -191,6 +193,45 @@ def test_a_preparation_judged_as_another_trains_on_none_of_its_held_out_text(
     assert drops["a-copy"] == held_out[0].id
     assert {each.id for each in held_out} <= {each.id for each in together(other, "heldout", Document)}
     assert not {each.unit for each in held_out} & {each.unit for each in together(other, "train", Document)}
+
+
+def test_text_that_another_preparation_holds_out_is_not_trained_on_under_another_name(
+    tmp_path: Path, corpus: DataConfig, make_folder: MakeFolder
+) -> None:
+    selected, _ = select(corpus, make_folder)
+    held_out = together(selected, "heldout", Document)
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    copies = [document(500 + n, unit=f"mirror{n}", text=each.text + " End.") for n, each in enumerate(held_out)]
+    write_corpus(mirror / "a.jsonl", [*copies, *(document(600 + number, unit=f"new{number}") for number in range(9))])
+    elsewhere = replace(corpus, source={"paths": (str(mirror),)}, quality={"enabled": False}, judged_as=corpus)
+    other, report = select(elsewhere, make_folder, judged=selected)
+    drops = {each.document_id: (each.reason, each.survivor_id) for each in together(other, "drops", SelectionDrop)}
+    assert drops == {copy.id: ("near_duplicate", each.id) for copy, each in zip(copies, held_out, strict=True)}
+    assert report.overlap.num_documents == len(held_out)
+    assert report.overlap.document_fraction == 0.0
+
+
+def test_ids_that_name_no_document_are_refused(tmp_path: Path, corpus: DataConfig, make_folder: MakeFolder) -> None:
+    write_corpus(tmp_path / "more.jsonl", [document(number, text=document(200 + number).text) for number in range(5)])
+    with pytest.raises(ValueError, match=r"5 of 47 documents repeat the id .* Leave the field `id` out"):
+        select(corpus, make_folder)
+
+
+def test_which_of_two_documents_of_an_id_stays_depends_on_no_shard(
+    tmp_path: Path, corpus: DataConfig, make_folder: MakeFolder
+) -> None:
+    write_corpus(tmp_path / "more.jsonl", [document(3, unit="elsewhere", text=document(3).text + " ")])
+    configs = [replace(corpus, source={"num_shards": number}) for number in (1, 2, 3, 5)]
+    kept = [
+        {
+            (each.id, each.unit)
+            for side in ("train", "heldout")
+            for each in together(select(config, make_folder)[0], side, Document)
+        }
+        for config in configs
+    ]
+    assert all(each == kept[0] for each in kept)
 
 
 def test_models_are_judged_by_curated_text_alone_where_that_is_asked(

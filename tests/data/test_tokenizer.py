@@ -45,6 +45,13 @@ def test_odd_texts_round_trip_and_never_hold_end_of_text(tokenizer: Tokenizer, t
     assert tokenizer.encode_batch([text]) == [ids]
 
 
+def test_texts_without_spaces_are_not_remembered() -> None:
+    tokenizer, _ = train_tokenizer(TEXTS, CONFIGS["unigram"])
+    texts = [f"{number:04d}" * 500 for number in range(50)]
+    assert tokenizer.encode_batch(texts) == [tokenizer.encode(text) for text in texts]
+    assert not tokenizer._ids_of_word
+
+
 @pytest.mark.parametrize("kind", TRAINED)
 def test_training_again_gives_the_same_file(kind: str) -> None:
     assert train_tokenizer(TEXTS, CONFIGS[kind])[0].to_json() == TRAINED[kind].to_json()

@@ -101,7 +101,7 @@ def _make_up_ledger(config: DataConfig, shard: int, num_documents: int, folder: 
     band_DB = drawn.integers(0, 1 << 64, (count, num_bands), np.uint64)
     copies = drawn.random(count) < COPIED
     band_DB[copies, 0] = drawn.integers(0, num_documents // 4, int(copies.sum()))
-    place_D = np.arange(count, dtype=np.uint32)
+    place_D = np.arange(count)
     keys = {
         "id": (rows["id_key"], place_D),
         "text": (rows["text_key"], place_D),
