@@ -20,7 +20,7 @@ from glam.lineage import StudyStages, Verb, study_stages
 from glam.recipes import RECIPES
 from glam.recipes import recipe as find_recipe
 from glam.store import Store
-from glam.study import Study, override
+from glam.study import Study, override, run_options
 from workers.cluster import cluster
 from workers.tracking import Tracker
 
@@ -34,6 +34,7 @@ def run_experiment(
     settings: list[str] = [],  # noqa: B006 - Prefect's form shows the default; it is never changed
     workers: int = 1,
     threads: int = 2,
+    run_settings: list[str] = [],  # noqa: B006
     until: Verb = "compare",
 ) -> None:
     """Raw text to a verdict. What is complete in the store is not made again.
@@ -43,12 +44,13 @@ def run_experiment(
         settings: Overrides of recipe fields, one `key.path=value` each, e.g. `train.num_steps=100`.
         workers: Data-parallel training workers.
         threads: Threads of each training worker.
+        run_settings: How training runs, one `key=value` each, e.g. `layout=sharded` or `max_minutes=30`.
         until: The last stage to run.
     """
     shorten()
     study = override(find_recipe(recipe), settings)
     stages = study_stages(study)
-    options = RunOptions(num_workers=workers, threads_per_worker=threads)
+    options = run_options(workers, threads, run_settings)
     with cluster(cpus_needed=workers * threads), tracked(study, stages, options) as context:
         for data in stages.data:
             prepare(data, context, classifier_only=until == "classify")

@@ -17,7 +17,8 @@ EnergyMethod = Literal["nvml_counter", "nvml_power", "rapl", "power_model", "non
 class Record(BaseModel):
     """A frozen value with a schema version; an unknown field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    # NaN and infinity as words: as null a loss that is no number could not be read again.
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), ser_json_inf_nan="strings")
 
     schema_version: int = SCHEMA_VERSION
 
@@ -180,6 +181,10 @@ class RunSummary(Record):
     energy_low_joules: float | None = None
     energy_high_joules: float | None = None
     energy_method: EnergyMethod
+    skipped_steps: int = 0
+    detours: tuple[Detour, ...] = ()
+    stream_hash: str | None = None
+    """Of every row that was trained on, with its place: equal for runs that saw the same text in the same order."""
     num_workers: int
     threads_per_worker: int
 

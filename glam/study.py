@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, Field, model_validator
 
-from glam.config import Config, Experiment, ModelConfig, replace
+from glam.config import Config, Experiment, ModelConfig, RunOptions, replace
 from glam.counting import count
 
 Match = Literal["flops_per_token", "as_published", "none"]
@@ -85,6 +85,17 @@ def override(study: Study, settings: Sequence[str]) -> Study:
             + ", ".join(f"{part}.*" for part in Experiment.model_fields)
         )
     return replace(study, arms=_change_arms(study.arms, shared), **changes)
+
+
+def run_options(num_workers: int, threads_per_worker: int, settings: Sequence[str]) -> RunOptions:
+    """Options with `key=value` applied, read as YAML. Raises ValueError naming the setting and what exists."""
+    values: dict[str, Any] = {"num_workers": num_workers, "threads_per_worker": threads_per_worker}
+    for setting in settings:
+        name, separator, text = setting.partition("=")
+        if not separator or name.strip() not in RunOptions.model_fields:
+            raise ValueError(f"--run {setting!r} is not KEY=VALUE of: {', '.join(RunOptions.model_fields)}")
+        values[name.strip()] = yaml.safe_load(text)
+    return RunOptions(**values)
 
 
 def differences(first: Config, second: Config) -> list[str]:

@@ -3,7 +3,9 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from types import FrameType
+from typing import Any
 from unittest import mock
 
 import torch
@@ -32,7 +36,7 @@ from glam.lineage import RunStage
 from glam.records import HeldoutPoint, RunSummary, StepMetrics
 from glam.store import Folder, Store, StoreError
 from glam.training import checkpoint
-from glam.training.loop import HELDOUT, STEPS, TOTALS, Run
+from glam.training.loop import HELDOUT, STEPS, TOTALS, Run, Stopped
 from glam.training.loop import train as train_loop
 from glam.training.parallel import ParallelGroup
 from glam.training.position import Position
@@ -43,6 +47,8 @@ from workers.numerics import numerics
 RENDEZVOUS_SECONDS = 120
 MAX_FAILURES = 2
 POLL_SECONDS = 0.5
+STOP = "stop"
+"""File in an open run that asks its workers to save and end."""
 
 OnMetrics = Callable[[Sequence[StepMetrics], Sequence[HeldoutPoint]], None]
 
@@ -67,8 +73,9 @@ def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetric
         if folder.complete:
             return folder
         order = TrainOrder(str(store.root), run, options)
+        folder.remove(STOP)
         with _following(folder, on_metrics):
-            _fit(order)
+            _fit(order, folder)
         tokenizer = store.open("tokenizers", run.prepared.tokenizer.reference.fingerprint)
         folder.write_text(TOKENIZER_FILE, (tokenizer.path / TOKENIZER_FILE).read_text("utf-8"))
         folder.write_text("summary.json", _summary(run, folder, options).model_dump_json(indent=1) + "\n")
@@ -112,16 +119,41 @@ def train_on_worker(order: TrainOrder) -> None:
             heldout_rows=[window.ids for window in heldout.sample(batches.sequence_length, config.heldout_sequences)],
             end_of_text=END_OF_TEXT_ID,
             options=order.options,
+            asked_to_stop=(folder.path / STOP).exists,
         )
-        for _ in train_loop(work, group, open_meter()):
-            pass
+        with contextlib.suppress(Stopped):  # whoever asked knows; Ray would take it for a failure and start again
+            for _ in train_loop(work, group, open_meter()):
+                pass
 
 
-def _fit(order: TrainOrder) -> None:
+class _Trainer(DataParallelTrainer):
+    """Ray's, which on Ctrl-C ends its workers; here the first one asks them for a checkpoint, the second ends them."""
+
+    def __init__(self, folder: Folder, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self._folder = folder
+        self.interrupted = False
+
+    def _register_sigint_handler(self, controller: Any) -> None:
+        super()._register_sigint_handler(controller)
+        end_workers = signal.getsignal(signal.SIGINT)
+
+        def handler(number: int, frame: FrameType | None) -> None:
+            if self.interrupted and callable(end_workers):
+                end_workers(number, frame)
+            self.interrupted = True
+            (self._folder.path / STOP).touch()
+            sys.stderr.write("glam: saving a checkpoint of the running step; press Ctrl-C again to end without\n")
+
+        signal.signal(signal.SIGINT, handler)
+
+
+def _fit(order: TrainOrder, folder: Folder) -> None:
     options, snapshots = order.options, ray_snapshots(Path(order.store_root))
     # A fresh name for each attempt: Ray refuses to go on where it knew a checkpoint that is gone.
     name = f"{order.run.stage.reference.label}-{uuid.uuid4().hex[:8]}"
-    trainer = DataParallelTrainer(
+    trainer = _Trainer(
+        folder,
         partial(train_on_worker, order),
         scaling_config=ScalingConfig(
             num_workers=options.num_workers, resources_per_worker={"CPU": options.threads_per_worker}
@@ -139,6 +171,14 @@ def _fit(order: TrainOrder) -> None:
             raise KeyboardInterrupt from error
         finally:
             shutil.rmtree(snapshots / name, ignore_errors=True)
+            folder.remove(STOP)
+    if not (folder.path / TOTALS).exists():
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        raise Stopped(
+            f"{order.run.stage.reference.label} stopped where --run max_minutes or max_joules says so, with a "
+            "checkpoint; the same command with more of it goes on from there"
+        )
 
 
 def _failure(order: TrainOrder, error: WorkerGroupError) -> StoreError:
@@ -242,6 +282,9 @@ def _summary(run: RunStage, folder: Folder, options: RunOptions) -> RunSummary:
         energy_low_joules=totals.energy_low_joules,
         energy_high_joules=totals.energy_high_joules,
         energy_method=steps[-1].energy_method,
+        skipped_steps=totals.skipped_steps,
+        detours=totals.detours,
+        stream_hash=totals.stream_hash,
         num_workers=options.num_workers,
         threads_per_worker=options.threads_per_worker,
     )

@@ -25,6 +25,17 @@ Workers = Annotated[int, typer.Option(help="Data-parallel training workers.", mi
 Threads = Annotated[int, typer.Option(help="Threads of each training worker.", min=1)]
 
 
+RunSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--run",
+        metavar="KEY=VALUE",
+        help="How training runs: layout=sharded, expert_parallel=2, micro_batch_size=4, max_minutes=30, "
+        "save_every=100, ...; repeatable.",
+    ),
+]
+
+
 def open_store(path: Path | None) -> Store:
     """The store at `path`, or the default one."""
     return Store(path) if path is not None else Store.default()

@@ -14,6 +14,7 @@ from flows.commands.classifier import show_classifiers
 from flows.commands.options import (
     AsJson,
     Recipe,
+    RunSettings,
     Settings,
     StorePath,
     Threads,
@@ -28,7 +29,7 @@ from glam.lineage import Stage, StudyStages, Verb, study_stages, why_not_done
 from glam.recipes import RECIPES
 from glam.recipes import recipe as find_recipe
 from glam.store import Store
-from glam.study import override
+from glam.study import override, run_options
 from infra.processors import require_cpus
 
 DEFAULTS = RunOptions()
@@ -60,13 +61,14 @@ def prepare(
     store: StorePath = None,
     workers: Workers = DEFAULTS.num_workers,
     threads: Threads = DEFAULTS.threads_per_worker,
+    run_settings: RunSettings = None,
     train_classifier: TrainClassifier = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """The command that may stop in the middle of its verb."""
     run = _command("classify" if train_classifier else "prepare")
-    run(recipe, settings, store, workers, threads, dry_run, as_json)
+    run(recipe, settings, store, workers, threads, run_settings, dry_run, as_json)
 
 
 def recipes(as_json: AsJson = False) -> None:
@@ -88,10 +90,12 @@ def _command(verb: Verb) -> Callable[..., None]:
         store: StorePath = None,
         workers: Workers = DEFAULTS.num_workers,
         threads: Threads = DEFAULTS.threads_per_worker,
+        run_settings: RunSettings = None,
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
         opened, changes = open_store(store), settings or []
+        run_options(workers, threads, run_settings or [])  # refused before anything starts
         stages = study_stages(override(find_recipe(recipe), changes))
         wanted = stages.until(verb)
         if dry_run:
@@ -100,7 +104,7 @@ def _command(verb: Verb) -> Callable[..., None]:
         # What a complete verdict was made from may have been collected since; the verdict stands.
         final = [stages.verdict] if verb == "compare" else wanted
         if any(stage.find(opened) is None for stage in final):
-            _run_flow(opened, recipe, changes, workers, threads, verb)
+            _run_flow(opened, recipe, changes, workers, threads, run_settings or [], verb)
         if verb == "compare":
             _show_verdict(stages, opened, as_json)
         elif verb == "classify":
@@ -111,7 +115,15 @@ def _command(verb: Verb) -> Callable[..., None]:
     return command
 
 
-def _run_flow(store: Store, recipe: str, settings: list[str], workers: int, threads: int, until: Verb) -> None:
+def _run_flow(
+    store: Store,
+    recipe: str,
+    settings: list[str],
+    workers: int,
+    threads: int,
+    run_settings: list[str],
+    until: Verb,
+) -> None:
     require_cpus(workers * threads)
     os.environ["GLAM_STORE"] = str(store.root)
     with local_api(store.root) as api:
@@ -119,7 +131,9 @@ def _run_flow(store: Store, recipe: str, settings: list[str], workers: int, thre
         from flows.experiment import run_experiment
 
         api.wait()
-        run_experiment(recipe=recipe, settings=settings, workers=workers, threads=threads, until=until)
+        run_experiment(
+            recipe=recipe, settings=settings, workers=workers, threads=threads, run_settings=run_settings, until=until
+        )
 
 
 def _show_plan(stages: list[Stage], store: Store, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from typing import get_args
 
 from glam.analysis.comparison import HELDOUT_TASK, compare_axes, compare_loss, compare_task, mean, total
 from glam.analysis.evidence import RunEvidence
-from glam.analysis.sentences import caveats, conclusion, findings, overlap_caveats
+from glam.analysis.sentences import caveats, conclusion, detour_caveats, findings, overlap_caveats
 from glam.analysis.verdict import ArmSummary, Contrast, RunRecord, Verdict
 from glam.records import EnergyMethod
 from glam.study import Study, changed_fields
@@ -60,7 +60,11 @@ def judge(
         numerics_differences=tuple(numerics),
         data=None if data is None else dict(data),
         sentence=" ".join(each.sentence for each in contrasts) or f"One arm, {names[0]}: nothing to compare it with.",
-        caveats=(*caveats(arms, contrasts, numerics), *overlap_caveats(data or {})),
+        caveats=(
+            *caveats(arms, contrasts, numerics),
+            *detour_caveats([evidence[arm, seed].summary for arm, seed, _ in study.experiments()]),
+            *overlap_caveats(data or {}),
+        ),
     )
 
 

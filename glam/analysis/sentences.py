@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from glam.analysis.verdict import ArmSummary, AxisComparison, Contrast, Estimate, TaskComparison
+from glam.records import RunSummary
 
 COST_WORDS = {"tokens": "tokens", "flops": "training FLOPs", "seconds": "seconds", "joules": "joules"}
 
@@ -75,6 +76,19 @@ def overlap_caveats(data: Mapping[str, Any]) -> list[str]:
         for each in data.get("benchmarks", ())
         if each["num_touched"]
     ]
+
+
+def detour_caveats(summaries: Sequence[RunSummary]) -> list[str]:
+    """Of runs that went back to a checkpoint and met other batches from there on than the other arms of their seed."""
+    found = []
+    for each in summaries:
+        if each.detours:
+            places = "; ".join(f"at step {one.left_at} to step {one.step} ({one.reason})" for one in each.detours)
+            found.append(
+                f"{each.arm} seed {each.seed} went back {places}, and saw other batches from there on than the other "
+                "arms of that seed."
+            )
+    return found
 
 
 def caveats(arms: Sequence[ArmSummary], contrasts: Sequence[Contrast], numerics: Sequence[str]) -> list[str]:

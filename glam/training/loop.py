@@ -19,7 +19,7 @@ from glam.model.likelihood import score_rows
 from glam.model.saved import save_model
 from glam.model.transformer import Transformer
 from glam.records import Detour, ExpertLoad, HeldoutPoint, StepMetrics
-from glam.store import Folder
+from glam.store import Folder, StoreError
 from glam.training import stability
 from glam.training.checkpoint import DETOURS, CheckpointWriter, load_newest
 from glam.training.clock import Clock
@@ -63,7 +63,7 @@ class Run:
     """Asked after every step, of the first worker alone."""
 
 
-class Stopped(Exception):
+class Stopped(StoreError):
     """Training was asked to stop; a checkpoint of its last step is there to go on from."""
 
 

@@ -97,7 +97,9 @@ def test_ctrl_c_is_exit_code_130_and_leaves_nothing_running(finished: Finished, 
     os.kill(job.process.pid, signal.SIGINT)
     _, errors = job.process.communicate(timeout=60)
     assert job.process.returncode == 130, errors[-3000:]
+    assert "saving a checkpoint" in errors
     assert "the same command goes on where this one stopped" in errors
+    assert any(store.root.glob("runs/*/totals.json")) or any(store.root.glob("runs/*/checkpoints/*/checkpoint.json"))
     assert job.wait_until_gone(SECONDS_TO_END) == []
 
 

@@ -46,6 +46,33 @@ def test_adafactor_is_its_formula_and_treats_each_expert_by_itself(shape: tuple[
     assert np.allclose(module.weight.detach().numpy(), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(5, 7), (6,)], ids=str)
+def test_adafactor_is_that_of_transformers_where_both_define_it(shape: tuple[int, ...]) -> None:
+    theirs = pytest.importorskip("transformers.optimization", reason="an independent implementation; extra bench")
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(shape, generator=generator, dtype=torch.float64)
+    ours, other = nn.Module(), nn.Parameter(start.clone())
+    ours.weight = nn.Parameter(start.clone())
+    made = optimizer(ours, CONFIG)
+    made_by_them = theirs.Adafactor(
+        [other],
+        lr=CONFIG.learning_rate,
+        eps=(1e-30, 1e-3),
+        clip_threshold=1.0,
+        decay_rate=-0.8,
+        beta1=None,
+        scale_parameter=True,
+        relative_step=False,
+        warmup_init=False,
+    )
+    for _ in range(5):
+        gradient = torch.randn(shape, generator=generator, dtype=torch.float64)
+        ours.weight.grad, other.grad = gradient.clone(), gradient.clone()
+        made.step()
+        made_by_them.step()
+    assert torch.allclose(ours.weight, other, rtol=1e-9)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_descends_and_leaves_what_has_no_gradient(name: str) -> None:
     module = nn.Module()

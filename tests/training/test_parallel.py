@@ -7,18 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn.functional import cross_entropy
 
-from glam.config import ModelConfig, RunOptions, replace
+from glam.config import ModelConfig, RunOptions, TrainConfig, replace
+from glam.model.transformer import Transformer
 from glam.records import HeldoutPoint, StepMetrics
 from glam.store import Folder, Store
 from glam.study import dense_twin
 from glam.training.loop import TOTALS
-from glam.training.parallel import ParallelGroup
+from glam.training.parallel import ParallelGroup, whole
 from glam.training.position import Position
-from tests.training.conftest import TOY, final_weights, make_run, train_through
+from glam.training.step import objective, unpack
+from tests.training.conftest import TOY, Stream, final_weights, make_run, train_through
 from tests.training.on_workers import on_workers
 
 STEPS = 20
+CONFIG = TrainConfig(num_steps=STEPS, global_batch_size=4)
 MODELS = {
     "sparse": TOY,
     "dense": dense_twin(TOY),
@@ -70,6 +76,8 @@ def train_in_every_layout(root: str, num_workers: int) -> None:
     store = Store(root)
     for layout in LAYOUTS[num_workers]:
         for kind, optimizer in TRAINED[num_workers]:
+            if kind == "dense" and "experts" in layout:
+                continue  # it has none: the same layout without
             name = f"{kind}-{optimizer}-{num_workers}-{layout.replace(' ', '-')}"
             chosen = options(num_workers, layout)
             train_here(store, name, MODELS[kind], chosen, precision="float64", optimizer=optimizer)
@@ -97,6 +105,42 @@ def test_every_layout_agrees_with_one_worker_in_float64(
         assert position(folder).stream_hash == position(alone).stream_hash
 
 
+def first_gradients(root: str, num_workers: int) -> None:
+    """Writes the gradients of the first step, and the losses of all, in float32."""
+    for layout in LAYOUTS[num_workers]:
+        for kind in ("sparse", "dense"):
+            chosen = options(num_workers, layout)
+            group = ParallelGroup.of_process_group(chosen)
+            model = Transformer(MODELS[kind])
+            model.initialize(0)
+            group.distribute(model)
+            rows = Stream().rows(0, *share_of(group))
+            inputs, targets, segments = unpack(rows, 0)
+            output = model(inputs, segments)
+            loss = cross_entropy(output.logits_BSV.flatten(0, 1), targets.flatten())
+            objective(loss, torch.zeros(()), output.routing, CONFIG).backward()
+            group.average_gradients(model)
+            gradients = {name: whole(parameter.grad) for name, parameter in model.named_parameters()}
+            if group.is_first:
+                save_file(gradients, Path(root) / f"{kind}-{num_workers}-{layout.replace(' ', '-')}.safetensors")
+
+
+def share_of(group: ParallelGroup) -> tuple[int, int]:
+    share = group.share(4)
+    return share.start, share.stop
+
+
+@pytest.mark.parametrize("num_workers", [2, 4])
+def test_first_gradients_agree_in_float32(tmp_path: Path, num_workers: int) -> None:
+    first_gradients(str(tmp_path), 1)
+    on_workers(first_gradients, num_workers, tmp_path / "workers", str(tmp_path), num_workers)
+    for path in tmp_path.glob(f"*-{num_workers}-*.safetensors"):
+        alone = load_file(tmp_path / f"{path.name.split('-')[0]}-1-alone.safetensors")
+        several = load_file(path)
+        for name, gradient in alone.items():
+            assert (several[name] - gradient).norm() <= 1e-5 * gradient.norm(), (path.name, name)
+
+
 def position(folder: Folder) -> Position:
     return Position.model_validate_json((folder.path / TOTALS).read_bytes())
 
@@ -104,17 +148,17 @@ def position(folder: Folder) -> Position:
 def go_on(root: str, num_workers: int, layout: str, stop_after: int | None) -> None:
     for kind in ("sparse", "dense"):
         chosen = replace(options(num_workers, layout), save_every=2)
-        train_here(Store(root), kind, MODELS[kind], chosen, stop_after, precision="float64", optimizer="adafactor")
+        changes = {"precision": "float64", "optimizer": "adafactor", "num_steps": 8, "flat_steps": 8}
+        train_here(Store(root), kind, MODELS[kind], chosen, stop_after, **changes)
 
 
 def test_a_checkpoint_is_loaded_by_any_number_of_workers_in_any_layout(
     store: Store, trained_alone: Store, tmp_path: Path
 ) -> None:
     attempts: Sequence[tuple[int, str, int | None]] = (
-        (1, "alone", 4),
-        (2, "sharded", 8),
-        (4, "sharded experts", 12),
-        (2, "experts", 16),
+        (1, "alone", 2),
+        (2, "sharded", 4),
+        (4, "sharded experts", 6),
         (1, "alone", None),
     )
     for number, (num_workers, layout, stop_after) in enumerate(attempts):
@@ -122,20 +166,20 @@ def test_a_checkpoint_is_loaded_by_any_number_of_workers_in_any_layout(
     for folder in store.folders("runs"):
         (alone,) = trained_alone.named("runs", f"{folder.reference.label}-adafactor-1-alone")
         one, several = alone.read("steps.jsonl", StepMetrics), folder.read("steps.jsonl", StepMetrics)
-        assert [r.loss for r in several] == pytest.approx([r.loss for r in one], rel=1e-9)
-        assert position(folder).stream_hash == position(alone).stream_hash
+        assert [r.loss for r in several] == pytest.approx([r.loss for r in one[:8]], rel=1e-9)
 
 
 def train_twice_interrupted(root: str, num_workers: int, layout: str) -> None:
-    for stop_after in (7, 13, None):
+    changes = {"optimizer": "adafactor", "num_steps": 8}
+    for stop_after in (3, 5, None):
         chosen = replace(options(num_workers, layout), save_every=2)
-        train_here(Store(root), "interrupted", TOY, chosen, stop_after, optimizer="adafactor")
-    train_here(Store(root), "straight", TOY, options(num_workers, layout), optimizer="adafactor")
+        train_here(Store(root), "interrupted", TOY, chosen, stop_after, **changes)
+    train_here(Store(root), "straight", TOY, options(num_workers, layout), **changes)
 
 
-@pytest.mark.parametrize("layout", ["sharded experts"])
-def test_several_workers_interrupted_twice_end_in_the_same_bits(store: Store, tmp_path: Path, layout: str) -> None:
-    on_workers(train_twice_interrupted, 4, tmp_path / "workers", str(store.root), 4, layout)
+@pytest.mark.parametrize("layout", ["replicated", "sharded", "experts"])
+def test_two_workers_interrupted_twice_end_in_the_same_bits(store: Store, tmp_path: Path, layout: str) -> None:
+    on_workers(train_twice_interrupted, 2, tmp_path / "workers", str(store.root), 2, layout)
     interrupted, straight = store.folders("runs")
     assert final_weights(interrupted) == final_weights(straight)
 
