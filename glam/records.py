@@ -189,6 +189,29 @@ class RunSummary(Record):
     threads_per_worker: int
 
 
+class Certificate(Record):
+    """What became of a run that was made again, killed on the way, and compared with the one that was not."""
+
+    run_fingerprint: str
+    killed_at: tuple[int, ...]
+    """Steps that were logged when its processes were ended with SIGKILL."""
+    resumed_from: tuple[int, ...]
+    """Steps of the checkpoints that the next attempts went on from."""
+    stream_hash: str
+    """Of the run that was not interrupted, as `weights_sha256`."""
+    stream_hash_again: str
+    weights_sha256: str
+    weights_sha256_again: str
+    same_numerics: bool
+    """Whether this machine computes as the one that made the run; else both runs compared were made here."""
+    elapsed_seconds: float
+
+    @property
+    def same(self) -> bool:
+        """The same text in the same order, and the same weights to the last bit."""
+        return (self.stream_hash, self.weights_sha256) == (self.stream_hash_again, self.weights_sha256_again)
+
+
 class FileEntry(Record):
     """A file of a complete folder."""
 

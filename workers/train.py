@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -25,7 +25,7 @@ from ray.train.v2.api import data_parallel_trainer
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from glam import environment
-from glam.config import RunOptions
+from glam.config import ModelConfig, RunOptions, TrainConfig
 from glam.counting import count
 from glam.data.heldout import HeldOut
 from glam.data.loader import Loader
@@ -97,33 +97,42 @@ def train_on_worker(order: TrainOrder) -> None:
     """Runs once per Ray worker; knows Ray and nothing about transformers."""
     torch.set_num_threads(order.options.threads_per_worker)
     store, run = Store(order.store_root), order.run
-    config = run.experiment.train
     with _process_group(), contextlib.ExitStack() as stack:
         group = ParallelGroup.of_process_group(order.options)
         if group.is_first:
             # A worker of a killed attempt may still be writing for a moment.
             stack.enter_context(store.lock(f"runs-{run.stage.reference.fingerprint}.writer", patience_seconds=60))
-        batches = Loader(
-            store.open("shards", run.prepared.shards.reference.fingerprint).path,
-            global_batch_size=config.global_batch_size,
-            seed=config.seed,
-        )
-        heldout = HeldOut(store.open("heldout", run.prepared.heldout.reference.fingerprint).path)
         folder = store.find("runs", run.stage.reference.fingerprint)
         assert folder is not None, "the driver claims the folder before it sends workers"
-        work = Run(
-            folder=folder,
-            model=run.experiment.model,
-            config=config,
-            batches=batches,
-            heldout_rows=[window.ids for window in heldout.sample(batches.sequence_length, config.heldout_sequences)],
-            end_of_text=END_OF_TEXT_ID,
-            options=order.options,
-            asked_to_stop=(folder.path / STOP).exists,
-        )
+        reads = {read.kind: read.fingerprint for read in run.stage.reads}
+        work = open_run(store, run.experiment.model, run.experiment.train, reads, folder, order.options)
         with contextlib.suppress(Stopped):  # whoever asked knows; Ray would take it for a failure and start again
             for _ in train_loop(work, group, open_meter()):
                 pass
+
+
+def open_run(
+    store: Store,
+    model: ModelConfig,
+    config: TrainConfig,
+    reads: Mapping[str, str],
+    folder: Folder,
+    options: RunOptions,
+) -> Run:
+    """A run over the complete shards and held-out text of `store` that `reads` names: fingerprint by kind."""
+    shards = store.open("shards", reads["shards"])
+    batches = Loader(shards.path, global_batch_size=config.global_batch_size, seed=config.seed)
+    heldout = HeldOut(store.open("heldout", reads["heldout"]).path)
+    return Run(
+        folder=folder,
+        model=model,
+        config=config,
+        batches=batches,
+        heldout_rows=[window.ids for window in heldout.sample(batches.sequence_length, config.heldout_sequences)],
+        end_of_text=END_OF_TEXT_ID,
+        options=options,
+        asked_to_stop=(folder.path / STOP).exists,
+    )
 
 
 class _Trainer(DataParallelTrainer):

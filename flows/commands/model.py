@@ -1,4 +1,4 @@
-"""Commands about models: generate, counts."""
+"""Commands about models: generate, counts, certify."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +21,36 @@ def add_to(app: typer.Typer) -> None:
     """Puts these commands on the command line."""
     app.command()(generate)
     app.command()(counts)
+    app.command()(certify)
+
+
+def certify(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A complete run of the store by label or fingerprint.")],
+    seed: Annotated[int, typer.Option(help="Decides at which steps it is killed.")] = 0,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a run again, kill it twice on the way, and compare the bits. Exit code 1 when they differ."""
+    from workers.certify import certify as make_again
+
+    opened = open_store(store)
+    found = [folder for folder in opened.named("runs", run) if folder.complete]
+    if len(found) != 1:
+        known = ", ".join(folder.path.name for folder in (found or opened.folders("runs")) if folder.complete)
+        raise ValueError(f"{run!r} names {'several' if found else 'no'} runs in {opened.root}: {known or 'none there'}")
+    certificate = make_again(found[0], opened, seed=seed, log=lambda line: typer.echo(line, err=True))
+    if as_json:
+        print_json({**certificate.model_dump(mode="json"), "same": certificate.same})
+    else:
+        table = Table("", "straight", "killed and resumed", box=None)
+        table.add_row("killed after steps", "-", ", ".join(map(str, certificate.killed_at)))
+        table.add_row("went on from steps", "-", ", ".join(map(str, certificate.resumed_from)))
+        table.add_row("text, in order", certificate.stream_hash[:16], certificate.stream_hash_again[:16])
+        table.add_row("weights", certificate.weights_sha256[:16], certificate.weights_sha256_again[:16])
+        console().print(table)
+        typer.echo("the same to the last bit" if certificate.same else "NOT the same")
+    if not certificate.same:
+        raise typer.Exit(1)
 
 
 def generate(

@@ -1,0 +1,69 @@
+"""Training without Ray, in this process or in several that were started with a rank each, as torchrun does:
+
+    python -m workers.alone ORDER.json
+    torchrun --nproc-per-node 2 -m workers.alone ORDER.json
+
+The order is an `AloneOrder`. The folder of the run must be open already.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from pydantic import BaseModel, ConfigDict
+
+from glam import environment
+from glam.config import ModelConfig, RunOptions, TrainConfig
+from glam.energy.meter import open_meter
+from glam.store import Folder, FolderReference, Store
+from glam.training.loop import train
+from glam.training.parallel import ParallelGroup
+from workers.train import open_run
+
+RENDEZVOUS_VARIABLE = "GLAM_RENDEZVOUS"
+"""Address at which the processes of a run meet; torchrun's own where it is not set."""
+
+
+class AloneOrder(BaseModel):
+    """What to train, on what, and where to write it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    store_root: Path
+    model: ModelConfig
+    train: TrainConfig
+    reads: dict[str, str]
+    """Fingerprints of the complete `shards` and `heldout` folders of the store."""
+    run_path: Path
+    reference: FolderReference
+    options: RunOptions
+    kill_at: int | None = None
+    """A step after which each process ends itself with SIGKILL, whatever it is writing."""
+
+
+def main(order_path: str) -> None:
+    """Trains to the end, from the newest healthy checkpoint."""
+    order = AloneOrder.model_validate_json(Path(order_path).read_bytes())
+    torch.set_num_threads(order.options.threads_per_worker)
+    if "RANK" in os.environ:
+        dist.init_process_group(
+            "gloo",
+            init_method=os.environ.get(RENDEZVOUS_VARIABLE, "env://"),
+            rank=int(os.environ["RANK"]),
+            world_size=int(os.environ["WORLD_SIZE"]),
+        )
+    folder = Folder(order.run_path, order.reference)
+    run = open_run(Store(order.store_root), order.model, order.train, order.reads, folder, order.options)
+    for metrics in train(run, ParallelGroup.of_process_group(order.options), open_meter()):
+        if metrics.step == order.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    environment.apply()
+    main(sys.argv[1])

@@ -1,0 +1,164 @@
+"""Proof on the machine at hand that a run ends in the same bits however it is interrupted: it is made again, killed
+twice on the way, and compared.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from glam import environment, training
+from glam.config import ModelConfig, RunOptions, TrainConfig
+from glam.model.saved import WEIGHTS
+from glam.records import Certificate
+from glam.store import Folder, Store, StoreError, fingerprint
+from glam.store.identity import file_sha256
+from glam.training.checkpoint import CHECKPOINTS, DESCRIPTION
+from glam.training.loop import TOTALS
+from glam.training.position import Position
+from workers.alone import RENDEZVOUS_VARIABLE, AloneOrder
+from workers.numerics import numerics
+
+CERTIFICATE = "certificate.json"
+MIN_STEPS = 10
+LAYOUT = ("num_workers", "threads_per_worker", "layout", "expert_parallel", "micro_batch_size")
+"""Options that decide the last bits, recorded in a run's manifest."""
+
+
+def certify(run: Folder, store: Store, *, seed: int = 0, log: Callable[[str], None] = print) -> Certificate:
+    """The certificate of a complete run, made now unless it is there; it lies in the store, beside the run.
+
+    `seed` decides the steps at which its processes are killed. Raises StoreError for a run of other code or data, and
+    where a process fails.
+    """
+    manifest = run.manifest()
+    if manifest.revision != training.REVISION:
+        raise StoreError(
+            f"{run.reference} was trained by revision {manifest.revision} of the training code, this is revision "
+            f"{training.REVISION}, which computes otherwise; train it anew"
+        )
+    config = TrainConfig.model_validate(manifest.config["train"])
+    if config.num_steps < MIN_STEPS:
+        raise StoreError(f"{run.reference} has {config.num_steps} steps; two kills need at least {MIN_STEPS}")
+    options = RunOptions.model_validate(
+        {name: manifest.numerics[name] for name in LAYOUT}
+        | {"log_every": 1, "save_every": max(1, config.num_steps // 8)}
+    )
+    here = numerics(**{name: getattr(options, name) for name in LAYOUT})
+    mark = fingerprint({"run": run.manifest_hash(), "numerics": here, "seed": seed}, revision=training.REVISION)
+    with store.claim("certificates", run.reference.label, mark) as folder:
+        if not folder.complete:
+            same_numerics = here == manifest.numerics
+            with tempfile.TemporaryDirectory(dir=folder.path) as scratch:
+                made = _Maker(run, store, config, options, Path(scratch), log)
+                original = run if same_numerics else made.anew("straight", kill_at=())[0]
+                certificate = made.compared(original, _kill_steps(config.num_steps, seed), same_numerics)
+            folder.write_text(CERTIFICATE, certificate.model_dump_json(indent=1) + "\n")
+            folder.commit(config={"seed": seed}, reads=[str(run.reference)], revision=training.REVISION, numerics=here)
+    return Certificate.model_validate(folder.read_json(CERTIFICATE))
+
+
+def _kill_steps(num_steps: int, seed: int) -> tuple[int, ...]:
+    drawn = random.Random(seed)
+    half = num_steps // 2
+    return drawn.randrange(max(1, half // 2), half), drawn.randrange(half + 1, num_steps - 1)
+
+
+class _Maker:
+    """Makes a run again in a scratch folder."""
+
+    def __init__(
+        self,
+        run: Folder,
+        store: Store,
+        config: TrainConfig,
+        options: RunOptions,
+        scratch: Path,
+        log: Callable[[str], None],
+    ):
+        self._run = run
+        self._store = store
+        self._config = config
+        self._options = options
+        self._scratch = scratch
+        self._log = log
+
+    def compared(self, original: Folder, kill_at: tuple[int, ...], same_numerics: bool) -> Certificate:
+        started = time.monotonic()
+        again, killed_at, resumed_from = self.anew("killed", kill_at=kill_at)
+        return Certificate(
+            run_fingerprint=self._run.reference.fingerprint,
+            killed_at=killed_at,
+            resumed_from=resumed_from,
+            stream_hash=_stream_hash(original),
+            stream_hash_again=_stream_hash(again),
+            weights_sha256=file_sha256(original.path / WEIGHTS),
+            weights_sha256_again=file_sha256(again.path / WEIGHTS),
+            same_numerics=same_numerics,
+            elapsed_seconds=time.monotonic() - started,
+        )
+
+    def anew(self, name: str, *, kill_at: tuple[int, ...]) -> tuple[Folder, tuple[int, ...], tuple[int, ...]]:
+        """(folder of the run, steps at which it was killed, steps that it went on from)."""
+        manifest = self._run.manifest()
+        killed_at: list[int] = []
+        resumed_from: list[int] = []
+        with Store(self._scratch / name).claim(**self._run.reference.model_dump()) as folder:
+            order = AloneOrder(
+                store_root=self._store.root,
+                model=ModelConfig.model_validate(manifest.config["model"]),
+                train=self._config,
+                reads={
+                    kind: mark.rpartition("-")[2] for kind, _, mark in (read.partition("/") for read in manifest.reads)
+                },
+                run_path=folder.path,
+                reference=folder.reference,
+                options=self._options,
+            )
+            for step in (*kill_at, None):
+                if killed_at:
+                    resumed_from.append(_newest_checkpoint(folder))
+                _attempt(order.model_copy(update={"kill_at": step}), self._scratch / f"{name}-{step}")
+                if step is not None:
+                    killed_at.append(step)
+                    self._log(f"killed after step {step} of {self._config.num_steps}")
+        return folder, tuple(killed_at), tuple(resumed_from)
+
+
+def _attempt(order: AloneOrder, place: Path) -> None:
+    """Runs one process a worker until they end. Raises StoreError where one ends otherwise than it was asked to."""
+    place.mkdir()
+    (place / "order.json").write_text(order.model_dump_json())
+    size = order.options.num_workers
+    base = {**os.environ, **environment.CPU_ALLOCATOR, RENDEZVOUS_VARIABLE: f"file://{place}/rendezvous"}
+    with open(place / "errors.txt", "w+b") as errors:
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "workers.alone", str(place / "order.json")],
+                env={**base, "RANK": str(rank), "WORLD_SIZE": str(size)} if size > 1 else base,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+            for rank in range(size)
+        ]
+        expected = 0 if order.kill_at is None else -signal.SIGKILL
+        codes = [process.wait() for process in processes]
+        if any(code != expected for code in codes):
+            errors.seek(0)
+            words = errors.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise StoreError(f"a process that made the run again ended with {codes}, not {expected}: {words[-1]}")
+
+
+def _newest_checkpoint(folder: Folder) -> int:
+    """Step of the newest checkpoint that was finished; 0 where there is none."""
+    finished = folder.path.glob(f"{CHECKPOINTS}/*/{DESCRIPTION}")
+    return max((int(path.parent.name) for path in finished), default=0)
+
+
+def _stream_hash(run: Folder) -> str:
+    return Position.model_validate_json((run.path / TOTALS).read_bytes()).stream_hash
