@@ -14,6 +14,8 @@ STEP_METRICS: Mapping[str, str] = {
     "learning_rate": "train/learning_rate",
     "tokens": "train/tokens",
     "skipped_steps": "train/skipped_steps",
+    "rollbacks": "train/rollbacks",
+    "output_z_loss": "train/output_z_loss",
     "balance_loss": "moe/balance_loss",
     "z_loss": "moe/z_loss",
     "load_imbalance": "moe/load_imbalance",
@@ -21,6 +23,7 @@ STEP_METRICS: Mapping[str, str] = {
     "router_entropy": "moe/router_entropy",
     "elapsed_seconds": "time/elapsed_seconds",
     "tokens_per_second": "time/tokens_per_second",
+    "mfu": "time/mfu",
     "energy_joules": "energy/joules",
 }
 """Metric by field of StepMetrics; what is unknown is not sent."""

@@ -52,7 +52,7 @@ def put_model(folder: Path, seed: int = 0) -> None:
     model.initialize(seed)
     with torch.no_grad():
         model.embedding.mul_(0.3)  # as drawn, an untrained model repeats the last id
-    save_model(folder, model)
+    save_model(folder, model.config, model.state_dict())
     (folder / "tokenizer.json").write_text(tokenizer.to_json(), "utf-8")
 
 

@@ -19,7 +19,7 @@ def model() -> Transformer:
 
 
 def test_round_trip_is_exact(model: Transformer, tmp_path: Path) -> None:
-    save_model(tmp_path, model)
+    save_model(tmp_path, model.config, model.state_dict())
     loaded = load_model(tmp_path)
     assert loaded.config == model.config
     row = torch.tensor([[1, 2, 3]])
@@ -27,7 +27,7 @@ def test_round_trip_is_exact(model: Transformer, tmp_path: Path) -> None:
 
 
 def test_weights_of_another_model_are_refused_by_name(model: Transformer, tmp_path: Path) -> None:
-    save_model(tmp_path, model)
+    save_model(tmp_path, model.config, model.state_dict())
     weights = load_file(tmp_path / "model.safetensors")
     del weights["embedding"]
     save_file(weights, tmp_path / "model.safetensors")

@@ -118,7 +118,7 @@ def test_a_registered_version_is_a_pointer_that_completes_text_and_notices_anoth
     weights = Transformer(config)
     weights.initialize(0)
     with Store(tmp_path).claim("runs", "sparse-s0", "c" * 16) as folder:
-        save_model(folder.path, weights)
+        save_model(folder.path, config, weights.state_dict())
         folder.write_text("tokenizer.json", tokenizer.to_json())
         folder.commit(config={}, revision=1)
 
