@@ -181,9 +181,9 @@ def _fit(order: TrainOrder, folder: Folder) -> None:
         finally:
             shutil.rmtree(snapshots / name, ignore_errors=True)
             folder.remove(STOP)
+    if trainer.interrupted:  # also when training ended meanwhile: whoever pressed Ctrl-C wants no further stage
+        raise KeyboardInterrupt
     if not (folder.path / TOTALS).exists():
-        if trainer.interrupted:
-            raise KeyboardInterrupt
         raise Stopped(
             f"{order.run.stage.reference.label} stopped where --run max_minutes or max_joules says so, with a "
             "checkpoint; the same command with more of it goes on from there"

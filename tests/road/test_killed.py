@@ -69,7 +69,8 @@ def test_killed_in_every_stage_it_ends_in_the_same_bits(finished: Finished, tmp_
     one_of(job, "raylet").kill()
     _, errors = job.process.communicate(timeout=60)
     assert job.process.returncode == 1, errors[-3000:]
-    assert errors.splitlines()[-1].startswith("glam: Ray broke down: ")
+    # Another thread may log a line between these words and the end.
+    assert any(line.startswith("glam: Ray broke down: ") for line in errors.splitlines()[-3:]), errors[-3000:]
     assert job.wait_until_gone(SECONDS_TO_END) == []
     assert dense.find(store) is None
 
