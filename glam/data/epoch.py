@@ -20,7 +20,7 @@ LOCATED = np.dtype([*ENCODED.descr, ("shard", "<i8")])
 DRAWS = 1 << 64
 REPEAT = 0x9E3779B97F4A7C15
 """Added to a draw for each repeat, so that one is not beside the other."""
-AT_ONCE = 1 << 20
+AT_ONCE = 1 << 18
 """Documents of a range, about."""
 
 
