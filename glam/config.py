@@ -466,7 +466,7 @@ class RunOptions(Config):
     save_every: int | None = Field(default=None, ge=1)
     """Steps between checkpoints; None: ten checkpoints a run. The newest two are kept."""
     keep_every: int | None = Field(default=None, ge=1)
-    """Steps between checkpoints that are kept for good, with the weights as one file."""
+    """Steps between checkpoints that are kept for good."""
     max_minutes: float | None = Field(default=None, gt=0)
     """Training time after which a run stops, with a checkpoint to go on from."""
     max_joules: float | None = Field(default=None, gt=0)
