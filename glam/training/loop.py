@@ -99,7 +99,7 @@ def _from_newest_checkpoint(run: Run, group: ParallelGroup, meter: Meter) -> Ite
     writer = CheckpointWriter(run.folder, config, options, group)
     clock = Clock(meter, group, position)
     stream = StreamHash(group, position.stream_hash)
-    log = _Log(run, group, clock)
+    log = _Log(run, group, clock, model.embedding.device)
     try:
         while position.step < config.num_steps:
             rate = learning_rate(position.step, config)
@@ -157,13 +157,13 @@ def heldout_loss(model: Transformer, rows: Sequence[Sequence[int]], group: Paral
 class _Log:
     """Writes records of a run and makes those of a step."""
 
-    def __init__(self, run: Run, group: ParallelGroup, clock: Clock):
+    def __init__(self, run: Run, group: ParallelGroup, clock: Clock, device: torch.device):
         self.every = run.options.log_every or max(1, run.config.num_steps // 200)
         self._run = run
         self._is_first = group.is_first
         self._clock = clock
         self._tokens_per_step = run.config.global_batch_size * run.batches.sequence_length
-        peak = peak_flops(torch.device("cpu"), run.config.precision)
+        peak = peak_flops(device, run.config.precision)
         self._peak_flops = None if peak is None else float(group.sum(torch.tensor([peak], dtype=torch.float64)))
         self._flops_per_token = count(run.model).training_flops_per_token
 
