@@ -1,5 +1,6 @@
 """OPTIMIZERS: what turns gradients into a step. Their state is there from the start, so that one can be loaded."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from glam.config import TrainConfig
+from glam.training.parallel import complete, local
 
 EPSILON_SQUARED_GRADIENT = 1e-30
 MIN_PARAMETER_SCALE = 1e-3
@@ -20,7 +22,8 @@ class Adafactor(torch.optim.Optimizer):
     """Adafactor as GLaM trains (Shazeer and Stern, 2018; arXiv:2112.06905 section 5.1): no momentum, factored
     second moment with decay 1 - (step + 1)^-0.8, updates clipped at RMS 1, the rate scaled by the weights' RMS.
 
-    Means are those of one matrix: of each expert by itself where several are stacked. Vectors are not factored.
+    Means are those of one whole matrix, also where workers hold pieces of it: of each expert by itself where several
+    are stacked. Vectors are not factored.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float):
@@ -36,37 +39,62 @@ class Adafactor(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Updates every parameter that has a gradient."""
+        """Updates every parameter that has a gradient; the gradient becomes its update."""
         assert closure is None, "the loop computes gradients before it steps"
         rate = self.param_groups[0]["lr"]
-        for parameter in self._parameters():
-            if parameter.grad is not None:
-                self._update(parameter, parameter.grad, self.state[parameter], rate)
+        parameters = [parameter for parameter in self._parameters() if parameter.grad is not None]
+        columns = [self._observe(parameter) for parameter in parameters]
+        scales = [_square_sum(local(parameter)) for parameter in parameters]
+        complete([*columns, *scales], [*parameters, *parameters])
+        for parameter, column in zip(parameters, columns, strict=True):
+            self._scale_gradient(parameter, column)
+        updates = [_square_sum(local(_gradient(parameter))) for parameter in parameters]
+        complete(updates, parameters)
+        for parameter, scale, update in zip(parameters, scales, updates, strict=True):
+            size = math.prod(parameter.shape[-2:])
+            step_size = rate * (scale / size).sqrt().clamp(min=MIN_PARAMETER_SCALE)
+            step_size /= ((update / size).sqrt() / UPDATE_CLIP).clamp(min=1.0)
+            local(parameter).sub_(local(_gradient(parameter)).mul_(step_size))
 
-    def _update(self, parameter: Tensor, gradient: Tensor, state: dict[str, Tensor], rate: float) -> None:
+    def _observe(self, parameter: Tensor) -> Tensor:
+        """Takes squared gradients into what this worker can tell alone, and returns their sums over its rows."""
+        state = self.state[parameter]
         state["step"] += 1
-        decay = 1 - float(state["step"]) ** -DECAY_EXPONENT
-        squared = gradient.square() + EPSILON_SQUARED_GRADIENT
-        if "row" in state:
-            state["row"].lerp_(squared.mean(dim=-1), 1 - decay)
-            state["column"].lerp_(squared.mean(dim=-2), 1 - decay)
-            row, column = state["row"], state["column"]
-            row_factor = (row / row.mean(dim=-1, keepdim=True)).rsqrt()[..., None]
-            update = gradient * row_factor * column.rsqrt()[..., None, :]
-        else:
-            state["square"].lerp_(squared, 1 - decay)
-            update = gradient * state["square"].rsqrt()
-        update /= (_rms(update) / UPDATE_CLIP).clamp(min=1.0)
-        parameter -= rate * _rms(parameter).clamp(min=MIN_PARAMETER_SCALE) * update
+        squared = local(_gradient(parameter)).square() + EPSILON_SQUARED_GRADIENT
+        if "row" not in state:
+            local(state["square"]).lerp_(squared, _weight_of_new(state))
+            return torch.zeros(())
+        local(state["row"]).lerp_(squared.mean(dim=-1), _weight_of_new(state))
+        return squared.sum(dim=-2)
+
+    def _scale_gradient(self, parameter: Tensor, column_sum: Tensor) -> None:
+        """Divides the gradient by the root of its second moment."""
+        gradient, state = local(_gradient(parameter)), self.state[parameter]
+        if "row" not in state:
+            gradient.mul_(local(state["square"]).rsqrt())
+            return
+        row, column = local(state["row"]), local(state["column"])
+        column.lerp_(column_sum / parameter.shape[-2], _weight_of_new(state))
+        # Rows and columns have the same mean, and all columns are here.
+        gradient.mul_((row / column.mean(dim=-1, keepdim=True)).rsqrt()[..., None]).mul_(column.rsqrt()[..., None, :])
 
     def _parameters(self) -> list[nn.Parameter]:
         return [parameter for group in self.param_groups for parameter in group["params"]]
 
 
-def _rms(values: Tensor) -> Tensor:
-    """Root mean square of each matrix, or of the vector, in a shape that broadcasts."""
-    dims = (-2, -1) if values.dim() >= 2 else (-1,)
-    return values.square().mean(dim=dims, keepdim=True).sqrt()
+def _gradient(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None, "those without were left out"
+    return parameter.grad
+
+
+def _weight_of_new(state: dict[str, Tensor]) -> float:
+    """Of the squared gradient in the second moment: all at the first step."""
+    return float(state["step"]) ** -DECAY_EXPONENT
+
+
+def _square_sum(values: Tensor) -> Tensor:
+    """Of each matrix, or of the vector, in a shape that broadcasts."""
+    return values.square().sum(dim=(-2, -1) if values.dim() >= 2 else (-1,), keepdim=True)
 
 
 def adafactor(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:

@@ -1,7 +1,7 @@
 """The only file that knows ranks: how a batch and a model lie on the workers of a process group.
 
-Every worker takes an equal share of each batch, so a mean over workers is the mean over the batch. The model lies on
-them in one of these layouts, the last two together where both are asked for:
+Every worker takes a share of each batch and weighs it by its rows, so a mean over workers is the mean over the batch.
+The model lies on them in one of these layouts, the last two together where both are asked for:
 
 - replicated: every worker holds all of it, and gradients are averaged in one exchange.
 - sharded: every parameter is cut among all workers and gathered for the layer that needs it (FSDP2).
@@ -13,7 +13,7 @@ What is cut is a DTensor, and knows its whole: so checkpoints, means and norms a
 # R rows sorted by expert, E experts, D workers of an expert group, L = E / D experts of one worker
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -69,14 +69,26 @@ class ParallelGroup:
         return 1 if self.mesh is None else self.mesh[EXPERT_PARALLEL].size()
 
     def share(self, global_batch_size: int) -> slice:
-        """This worker's rows of a batch. Raises ValueError when the batch cannot be cut evenly."""
-        if global_batch_size % self.world_size:
+        """This worker's rows of a batch; the first workers have one more where it cannot be cut evenly.
+
+        Raises ValueError when there are more workers than rows.
+        """
+        if global_batch_size < self.world_size:
             raise ValueError(
-                f"global_batch_size={global_batch_size} cannot be shared evenly by {self.world_size} workers; "
-                "choose a number of workers that divides it"
+                f"global_batch_size={global_batch_size} leaves some of {self.world_size} workers without a row; "
+                f"choose at most {global_batch_size} workers"
             )
-        size = global_batch_size // self.world_size
-        return slice(self.rank * size, (self.rank + 1) * size)
+        size, left = divmod(global_batch_size, self.world_size)
+        start = self.rank * size + min(self.rank, left)
+        return slice(start, start + size + (self.rank < left))
+
+    def num_pieces(self, global_batch_size: int, micro_batch_size: int | None) -> int:
+        """Forward passes of a step, as many on every worker: each needs the others where parameters are cut.
+
+        With uneven shares of few rows a piece may have one row more than was asked for.
+        """
+        smallest, largest = global_batch_size // self.world_size, -(-global_batch_size // self.world_size)
+        return min(-(-largest // (micro_batch_size or largest)), smallest)
 
     def computes_alone(self, config: ModelConfig) -> bool:
         """Whether a worker's forward pass needs no other worker; else all must make as many of them."""
@@ -115,11 +127,12 @@ class ParallelGroup:
         if self.world_size == 1 or self.sharded:
             return
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        shared = [gradient for gradient in gradients if not isinstance(gradient, DTensor)]
         own = [gradient.to_local() for gradient in gradients if isinstance(gradient, DTensor)]
-        self._average([gradient for gradient in gradients if not isinstance(gradient, DTensor)], self.process_group)
+        _sum_in_place(shared, self.process_group, divide_by=self.world_size)
         if own:
             assert self.mesh is not None, "only a mesh makes DTensors"
-            self._average(own, self.mesh.get_group(REPLICAS))
+            _sum_in_place(own, self.mesh.get_group(REPLICAS), divide_by=self.world_size)
 
     def clip_gradients(self, model: nn.Module, max_norm: float) -> Tensor:
         """The norm of all gradients before they are scaled down to `max_norm`."""
@@ -140,7 +153,7 @@ class ParallelGroup:
         if scale < 1:
             for parameter in parameters:
                 assert parameter.grad is not None, "they were chosen so"
-                _local(parameter.grad).mul_(scale)
+                local(parameter.grad).mul_(scale)
         return norm
 
     def of_first(self, value: int) -> int:
@@ -153,12 +166,12 @@ class ParallelGroup:
 
     def all_finite(self, tensors: Iterable[Tensor]) -> bool:
         """Whether all numbers of all workers are."""
-        bad = sum(int((~torch.isfinite(_local(tensor))).sum()) for tensor in tensors)
+        bad = sum(int((~torch.isfinite(local(tensor))).sum()) for tensor in tensors)
         return not self.sum(torch.tensor([bad])).item()
 
     def average(self, values: Tensor) -> Tensor:
         """Mean over workers of a small tensor."""
-        return values if self.world_size == 1 else self.sum(values) / self.world_size
+        return self.sum(values) / self.world_size
 
     def sum(self, values: Tensor) -> Tensor:
         """Sum over workers of a small tensor."""
@@ -182,15 +195,6 @@ class ParallelGroup:
         experts.exchange = ExpertExchange(mesh.get_group(), mesh.size())
         for name, parameter in list(experts.named_parameters()):
             setattr(experts, name, nn.Parameter(distribute_tensor(parameter.detach(), mesh, [Shard(0)])))
-
-    def _average(self, tensors: list[Tensor], group: dist.ProcessGroup | None) -> None:
-        flat = torch.cat([tensor.flatten() for tensor in tensors])
-        dist.all_reduce(flat, group=group)
-        flat /= self.world_size
-        offset = 0
-        for tensor in tensors:
-            tensor.copy_(flat[offset : offset + tensor.numel()].view_as(tensor))
-            offset += tensor.numel()
 
 
 class ExpertExchange:
@@ -218,7 +222,7 @@ class ExpertExchange:
 
     def local(self, weight: Tensor) -> Tensor:
         """This worker's experts."""
-        return weight.to_local() if isinstance(weight, DTensor) else weight
+        return local(weight)
 
 
 class _AllToAll(torch.autograd.Function):
@@ -246,6 +250,28 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
+def local(tensor: Tensor) -> Tensor:
+    """What of a tensor lies on this worker, to be read and written."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def complete(sums: Sequence[Tensor], parameters: Sequence[Tensor]) -> None:
+    """Makes sums over the rows of a matrix, or over a vector, those of whole parameters, in place.
+
+    Each worker gives what it has summed over its `local` part. Sums of what is whole are complete already; the others
+    take one exchange for each group of workers that holds pieces of them.
+    """
+    partial: dict[dist.ProcessGroup, list[Tensor]] = {}
+    for total, parameter in zip(sums, parameters, strict=True):
+        if isinstance(parameter, DTensor):
+            rows = max(parameter.dim() - 2, 0)
+            for dim, placement in enumerate(parameter.placements):
+                if placement.is_shard(rows):
+                    partial.setdefault(parameter.device_mesh.get_group(dim), []).append(total)
+    for group, totals in partial.items():
+        _sum_in_place(totals, group)
+
+
 def ignore_known_warnings() -> None:
     """For the rest of the process, since a checkpoint's thread warns too.
 
@@ -256,8 +282,16 @@ def ignore_known_warnings() -> None:
     warnings.filterwarnings("ignore", message="torch.distributed is disabled", category=UserWarning)
 
 
-def _local(tensor: Tensor) -> Tensor:
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+def _sum_in_place(tensors: Sequence[Tensor], group: dist.ProcessGroup | None, *, divide_by: int = 1) -> None:
+    """Sums each of them over a group, in one exchange."""
+    flat = torch.cat([tensor.flatten() for tensor in tensors])
+    dist.all_reduce(flat, group=group)
+    if divide_by > 1:
+        flat /= divide_by
+    offset = 0
+    for tensor in tensors:
+        tensor.copy_(flat[offset : offset + tensor.numel()].view_as(tensor))
+        offset += tensor.numel()
 
 
 def _require_even_width(experts: Experts, num_replicas: int) -> None:

@@ -51,11 +51,11 @@ def train_step(
     """
     check_ids(rows, model.config.vocab_size)
     model.train()
-    pieces = np.array_split(rows, -(-len(rows) // (micro_batch_size or len(rows))))
+    pieces = np.array_split(rows, group.num_pieces(config.global_batch_size, micro_batch_size))
     sums: Tensor | None = None
     load_LE: Tensor | None = None
     for piece in pieces:
-        share = len(piece) / len(rows)
+        share = len(piece) * group.world_size / config.global_batch_size  # of what workers have in the mean
         inputs_BS, targets_BS, segment_BS = unpack(piece, end_of_text)
         row_key_B = torch.arange(first_row, first_row + len(piece))
         first_row += len(piece)

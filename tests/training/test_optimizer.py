@@ -37,7 +37,7 @@ def test_adafactor_is_its_formula_and_treats_each_expert_by_itself(shape: tuple[
     module.weight = nn.Parameter(torch.from_numpy(start.copy()))
     made = optimizer(module, CONFIG)
     for gradient in gradients:
-        module.weight.grad = torch.from_numpy(gradient)
+        module.weight.grad = torch.from_numpy(gradient.copy())
         made.step()
     if len(shape) == 3:
         expected = np.stack([formula(start[e], [g[e] for g in gradients], 0.01) for e in range(shape[0])])
