@@ -5,8 +5,8 @@ equal FLOPs per token is checked for it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
-from typing import Any, Literal, Self
+from itertools import combinations, groupby
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, Field, model_validator
@@ -26,14 +26,32 @@ class Study(Config):
     description: str = ""
     arms: dict[str, Experiment] = Field(min_length=1)
     """By name; the first is the one whose advantage is reported, the second its baseline."""
+    pairs: tuple[tuple[str, str], ...] = ()
+    """(arm, its baseline) that are compared; empty: every arm with the second one."""
     varies: tuple[str, ...] = ("model",)
     """Dotted fields in which arms may differ; a prefix stands for all below it."""
     match: Match = "flops_per_token"
     seeds: tuple[int, ...] = Field(default=(0, 1), min_length=1)
+    arm_seeds: dict[str, Annotated[tuple[int, ...], Field(min_length=1)]] = {}
+    """Of arms that are trained with others than `seeds`."""
+
+    @model_validator(mode="after")
+    def names_are_arms(self) -> Self:
+        named = [*(name for pair in self.pairs for name in pair), *self.arm_seeds]
+        if unknown := sorted(set(named) - set(self.arms)):
+            raise ValueError(f"pairs or arm_seeds name {unknown[0]!r}; the arms are: {', '.join(self.arms)}")
+        for one, two in self.compared:
+            if self.seeds_of(one) != self.seeds_of(two):
+                raise ValueError(
+                    f"{one!r} and {two!r} are compared seed by seed but have {self.seeds_of(one)} and "
+                    f"{self.seeds_of(two)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def fair(self) -> Self:
-        for (one, first), (two, second) in combinations(self.arms.items(), 2):
+        for one, two in self.pairs or combinations(self.arms, 2):
+            first, second = self.arms[one], self.arms[two]
             outside = [
                 path
                 for path in differences(first, second)
@@ -43,15 +61,29 @@ class Study(Config):
                 raise ValueError(f"arms {one!r} and {two!r} differ outside varies={self.varies}: {', '.join(outside)}")
             if self.match == "flops_per_token":
                 _check_equal_flops(one, first, two, second)
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds={self.seeds} repeats a seed; two equal runs are one")
+        for seeds in (self.seeds, *self.arm_seeds.values()):
+            if len(set(seeds)) != len(seeds):
+                raise ValueError(f"seeds={seeds} repeats a seed; two equal runs are one")
         return self
 
+    @property
+    def compared(self) -> tuple[tuple[str, str], ...]:
+        """(arm, its baseline) of every comparison; a single arm is compared with nothing."""
+        names = list(self.arms)
+        return self.pairs or tuple((arm, names[1]) for arm in names if len(names) > 1 and arm != names[1])
+
+    def seeds_of(self, arm: str) -> tuple[int, ...]:
+        """The seeds with which an arm is trained."""
+        return self.arm_seeds.get(arm, self.seeds)
+
     def experiments(self) -> Iterator[tuple[str, int, Experiment]]:
-        """(arm, seed, experiment) of every run; all arms of a seed see the same batches."""
-        for seed in self.seeds:
-            for arm, experiment in self.arms.items():
-                yield arm, seed, replace(experiment, train={"seed": seed})
+        """(arm, seed, experiment) of every run, neighbours with the same seeds together; all arms of a seed see the
+        same batches."""
+        for seeds, arms in groupby(self.arms, self.seeds_of):
+            together = tuple(arms)
+            for seed in seeds:
+                for arm in together:
+                    yield arm, seed, replace(self.arms[arm], train={"seed": seed})
 
 
 def dense_twin(sparse: ModelConfig) -> ModelConfig:
@@ -68,8 +100,8 @@ def dense_twin(sparse: ModelConfig) -> ModelConfig:
 def override(study: Study, settings: Sequence[str]) -> Study:
     """The study with `key.path=value` applied, validated again; values are read as YAML.
 
-    `model.*`, `data.*`, `train.*` and `eval.*` change every arm; `seeds` and `name` the study. Dense twins are derived
-    anew from the changed sparse arm. Raises ValueError naming the setting and what exists.
+    `model.*`, `data.*`, `train.*` and `eval.*` change every arm; `seeds` (all arms' then) and `name` the study. Dense
+    twins are derived anew from the changed sparse arm. Raises ValueError naming the setting and what exists.
     """
     changes: dict[str, Any] = {}
     for setting in settings:
@@ -84,6 +116,8 @@ def override(study: Study, settings: Sequence[str]) -> Study:
             f"unknown field {sorted(unknown)[0]!r}; known: seeds, name, "
             + ", ".join(f"{part}.*" for part in Experiment.model_fields)
         )
+    if "seeds" in changes:
+        changes["arm_seeds"] = {}
     return replace(study, arms=_change_arms(study.arms, shared), **changes)
 
 

@@ -38,6 +38,24 @@ def test_override_changes_every_arm_and_derives_the_twin_anew() -> None:
     assert study.seeds == (5,)
 
 
+def test_named_pairs_are_compared_and_only_they_must_be_alike() -> None:
+    study = recipe("ladder")
+    assert study.compared[:2] == (("1m_8e", "1m_dense"), ("1m_32e", "1m_dense"))
+    with pytest.raises(ValidationError, match="'16m_8e' and '1m_dense' are compared seed by seed"):
+        replace(study, pairs=(("16m_8e", "1m_dense"),))
+    with pytest.raises(ValidationError, match="differ outside varies"):
+        replace(study, pairs=(("16m_8e", "4m_dense"),))
+    with pytest.raises(ValidationError, match="name '2m_8e'; the arms are: 1m_dense"):
+        replace(study, pairs=(("2m_8e", "1m_dense"),))
+
+
+def test_arms_may_have_seeds_of_their_own() -> None:
+    runs = [(arm, seed) for arm, seed, _ in recipe("ladder").experiments()]
+    assert len(runs) == len(set(runs)) == 15
+    assert runs[:4] == [("1m_dense", 0), ("1m_8e", 0), ("1m_32e", 0), ("1m_dense", 1)]
+    assert {seed for _, seed, _ in override(recipe("ladder"), ["seeds=[7]"]).experiments()} == {7}
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -58,7 +76,7 @@ def test_a_bad_setting_is_an_error_that_says_what_exists(setting: str, message: 
 def test_unknown_recipe_lists_what_exists() -> None:
     with pytest.raises(
         ValueError,
-        match="unknown recipe 'quickstrt'; known: data_quality, glam_mixture, local_mixture, quickstart, smoke",
+        match="unknown recipe 'quickstrt'; known: data_quality, glam_mixture, ladder, local_mixture, quickstart, smoke",
     ):
         recipe("quickstrt")
 

@@ -77,9 +77,9 @@ def recipes(as_json: AsJson = False) -> None:
     if as_json:
         print_json({name: study.model_dump(mode="json") for name, study in studies.items()})
         return
-    table = Table("recipe", "what it is", "arms", "seeds", box=None)
+    table = Table("recipe", "what it is", "arms", "runs", box=None)
     for name, study in studies.items():
-        table.add_row(name, study.description, ", ".join(study.arms), str(len(study.seeds)))
+        table.add_row(name, study.description, ", ".join(study.arms), str(len(list(study.experiments()))))
     console().print(table)
 
 

@@ -31,22 +31,20 @@ def judge(
     missing = [f"{arm} seed {seed}" for arm, seed, _ in study.experiments() if (arm, seed) not in evidence]
     if missing:
         raise ValueError(f"study {study.name!r} has no evidence for: {', '.join(missing)}; train and evaluate it first")
-    names = list(study.arms)
-    pairs = [(arm, names[1]) for arm in names if arm != names[1]] if len(names) > 1 else []
-    numerics = [line for first, second in pairs for line in different_numerics(study, evidence, first, second)]
+    numerics = [line for first, second in study.compared for line in different_numerics(study, evidence, first, second)]
     if numerics and not allow_different_numerics:
         raise ValueError(
             f"the arms of {study.name!r} were not computed alike: {'; '.join(numerics)}. "
             "Run them with the same layout, threads and versions, or allow different numerics"
         )
-    arms = [_arm(arm, [evidence[arm, seed] for seed in study.seeds]) for arm in names]
-    contrasts = [_contrast(study, evidence, first, second) for first, second in pairs]
+    arms = [_arm(arm, [evidence[arm, seed] for seed in study.seeds_of(arm)]) for arm in study.arms]
+    contrasts = [_contrast(study, evidence, first, second) for first, second in study.compared]
     return Verdict(
         study=study.name,
         description=study.description,
         match=study.match,
         varies=study.varies,
-        seeds=study.seeds,
+        seeds=tuple(sorted({seed for arm in study.arms for seed in study.seeds_of(arm)})),
         arms=tuple(arms),
         runs=tuple(
             RunRecord(
@@ -59,7 +57,8 @@ def judge(
         contrasts=tuple(contrasts),
         numerics_differences=tuple(numerics),
         data=None if data is None else dict(data),
-        sentence=" ".join(each.sentence for each in contrasts) or f"One arm, {names[0]}: nothing to compare it with.",
+        sentence=" ".join(each.sentence for each in contrasts)
+        or f"One arm, {next(iter(study.arms))}: nothing to compare it with.",
         caveats=(
             *caveats(arms, contrasts, numerics),
             *detour_caveats([evidence[arm, seed].summary for arm, seed, _ in study.experiments()]),
@@ -71,17 +70,18 @@ def judge(
 def different_numerics(study: Study, evidence: Evidence, first: str, second: str) -> list[str]:
     """`arms, seed: field: values` of all that differs in how two arms were computed."""
     found = []
-    for seed in study.seeds:
+    for seed in study.seeds_of(first):
         changed = changed_fields(evidence[first, seed].numerics, evidence[second, seed].numerics)
         found += [f"{first} and {second}, seed {seed}: {path} {one!r} and {two!r}" for path, one, two in changed]
     return found
 
 
 def _contrast(study: Study, evidence: Evidence, first: str, second: str) -> Contrast:
-    one, two = ({seed: evidence[arm, seed] for seed in study.seeds} for arm in (first, second))
-    equal_tokens = all(one[seed].summary.tokens == two[seed].summary.tokens for seed in study.seeds)
+    seeds = study.seeds_of(first)
+    one, two = ({seed: evidence[arm, seed] for seed in seeds} for arm in (first, second))
+    equal_tokens = all(one[seed].summary.tokens == two[seed].summary.tokens for seed in seeds)
     axes = compare_axes(one, two, study.arms[first].train, study.arms[second].train)
-    tasks = [compare_task(one, two, key) for key in one[study.seeds[0]].scores if key != HELDOUT_TASK]
+    tasks = [compare_task(one, two, key) for key in one[seeds[0]].scores if key != HELDOUT_TASK]
     texts = [study.arms[arm].data.judged_as or study.arms[arm].data for arm in (first, second)]
     loss = compare_loss(one, two, same_data=texts[0] == texts[1])
     return Contrast(
@@ -97,7 +97,7 @@ def _contrast(study: Study, evidence: Evidence, first: str, second: str) -> Cont
         loss=loss,
         axes=tuple(axes),
         tasks=tuple(tasks),
-        sentence=conclusion(first, second, loss, num_seeds=len(study.seeds), equal_tokens=equal_tokens),
+        sentence=conclusion(first, second, loss, num_seeds=len(seeds), equal_tokens=equal_tokens),
         findings=tuple(findings(first, second, axes, tasks)),
     )
 

@@ -27,10 +27,11 @@ def verdict_tables(verdict: Verdict) -> Group:
 
 def arm_table(verdict: Verdict) -> Table:
     """One column an arm."""
-    table = _table(f"{verdict.study}: {len(verdict.seeds)} seed(s) an arm, matched by {verdict.match}", "")
+    table = _table(f"{verdict.study}, matched by {verdict.match}", "")
     for arm in verdict.arms:
         table.add_column(arm.arm, justify="right")
     rows = {
+        "runs": [str(arm.num_runs) for arm in verdict.arms],
         "parameters": [quantity(arm.total_params) for arm in verdict.arms],
         "active per token": [quantity(arm.active_params) for arm in verdict.arms],
         "training FLOPs per token": [quantity(arm.flops_per_token) for arm in verdict.arms],

@@ -136,7 +136,7 @@ class Verdict(Record):
     arms: tuple[ArmSummary, ...]
     runs: tuple[RunRecord, ...]
     contrasts: tuple[Contrast, ...]
-    """Every other arm against the second; empty for a study of one arm."""
+    """Each arm against its baseline; empty for a study of one arm."""
     numerics_differences: tuple[str, ...]
     """In what the compared runs' numerics differ; empty unless that was allowed."""
     data: dict[str, object] | None

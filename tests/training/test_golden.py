@@ -23,7 +23,12 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 def losses(name: str, root: Path) -> list[float]:
     torch.set_num_threads(1)
     with Store(root).claim("runs", name, "0" * 16) as folder:
-        return [metrics.loss for metrics in train_through(make_run(folder, model=MODELS[name], num_steps=100, optimizer="adafactor", learning_rate=0.02))]
+        return [
+            metrics.loss
+            for metrics in train_through(
+                make_run(folder, model=MODELS[name], num_steps=100, optimizer="adafactor", learning_rate=0.02)
+            )
+        ]
 
 
 @pytest.mark.parametrize("name", MODELS)
