@@ -32,7 +32,7 @@ class Study(Config):
     """Dotted fields in which arms may differ; a prefix stands for all below it."""
     match: Match = "flops_per_token"
     seeds: tuple[int, ...] = Field(default=(0, 1), min_length=1)
-    arm_seeds: dict[str, Annotated[tuple[int, ...], Field(min_length=1)]] = {}
+    arm_seeds: dict[str, Annotated[tuple[int, ...], Field(min_length=1)]] = Field(default={})
     """Of arms that are trained with others than `seeds`."""
 
     @model_validator(mode="after")
