@@ -8,9 +8,10 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.context import Context
 from glam.lineage import RunStage
-from glam.records import HeldoutPoint, RunSummary, StepMetrics
+from glam.records import HeldoutPoint, RunSummary, StepMetrics, StepProfile
 from glam.store import Folder
 from glam.training.loop import HELDOUT, STEPS
+from glam.training.profile import PROFILE, TRACE
 from workers.tracking import TrackedRun
 from workers.train import train as train_on_ray
 
@@ -29,11 +30,24 @@ def train(run: RunStage, context: Context) -> None:
         tracked.log_heldout(points)
 
     try:
-        train_on_ray(run, context.store, context.options, report)
+        folder = train_on_ray(run, context.store, context.options, report)
     except BaseException as error:
         tracked.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
     tracked.finish()
+    if context.options.profile:
+        context.log(profile_text(f"{run.arm} seed {run.seed}", folder))
+
+
+def profile_text(name: str, folder: Folder) -> str:
+    """Where a step's time went, a line a part, and where the trace lies."""
+    if not (folder.path / PROFILE).exists():
+        return f"{name}: not profiled, for it was trained before or had too few steps"
+    found = StepProfile.model_validate(folder.read_json(PROFILE))
+    lines = [f"{name}: a step took {found.step_seconds:.3f} s while it was profiled ({found.of} time)"]
+    for part, seconds in found.part_seconds.items():
+        lines.append(f"  {part:<14}{1000 * seconds:>10.1f} ms  {seconds / sum(found.part_seconds.values()):>6.1%}")
+    return "\n".join([*lines, f"  trace: {folder.path / TRACE}"])
 
 
 def track(run: RunStage, context: Context) -> TrackedRun:

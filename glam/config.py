@@ -471,6 +471,8 @@ class RunOptions(Config):
     """Training time after which a run stops, with a checkpoint to go on from."""
     max_joules: float | None = Field(default=None, gt=0)
     """The same by energy; where energy is unknown this stops nothing."""
+    profile: bool = False
+    """Whether a few steps are profiled: a trace and a table of where a step's time goes, with the run's records."""
 
     @model_validator(mode="after")
     def expert_groups_fit(self) -> Self:

@@ -90,6 +90,19 @@ class ExpertLoad(Record):
     """By mixture layer, then by expert."""
 
 
+class StepProfile(Record):
+    """Where the time of a training step goes."""
+
+    num_steps: int
+    """Profiled, by the first worker."""
+    step_seconds: float
+    """Mean, with what profiling itself takes."""
+    part_seconds: dict[str, float]
+    """Of a step, by part, `other` last; what the part's own threads wait for is in it."""
+    of: Literal["processor", "device"]
+    """Whose seconds the parts are."""
+
+
 class Detour(Record):
     """A roll-back: from `step` on, batches come in another order."""
 

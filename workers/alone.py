@@ -8,6 +8,7 @@ The order is an `AloneOrder`. The folder of the run must be open already.
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from glam import environment
 from glam.config import ModelConfig, RunOptions, TrainConfig
 from glam.energy.meter import open_meter
-from glam.store import Folder, FolderReference, Store
+from glam.store import Folder, FolderReference, Store, StoreError
 from glam.training.loop import train
 from glam.training.parallel import ParallelGroup
 from workers.train import open_run
@@ -42,6 +43,36 @@ class AloneOrder(BaseModel):
     options: RunOptions
     kill_at: int | None = None
     """A step after which each process ends itself with SIGKILL, whatever it is writing."""
+
+
+def run_order(order: AloneOrder, place: Path) -> list[int]:
+    """Runs one process a worker, in a new folder `place`, until they end: the most memory that each held, in bytes.
+
+    Raises StoreError where one ends otherwise than it was asked to.
+    """
+    place.mkdir()
+    (place / "order.json").write_text(order.model_dump_json())
+    size = order.options.num_workers
+    base = {**os.environ, **environment.CPU_ALLOCATOR, RENDEZVOUS_VARIABLE: f"file://{place}/rendezvous"}
+    with open(place / "errors.txt", "w+b") as errors:
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "workers.alone", str(place / "order.json")],
+                env={**base, "RANK": str(rank), "WORLD_SIZE": str(size)} if size > 1 else base,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+            for rank in range(size)
+        ]
+        expected = 0 if order.kill_at is None else -signal.SIGKILL
+        ends = [os.wait4(process.pid, 0) for process in processes]
+        codes = [os.waitstatus_to_exitcode(status) for _, status, _ in ends]
+        if any(code != expected for code in codes):
+            errors.seek(0)
+            words = errors.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise StoreError(f"a process that trained by itself ended with {codes}, not {expected}: {words[-1]}")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return [usage.ru_maxrss * unit for _, _, usage in ends]
 
 
 def main(order_path: str) -> None:

@@ -2,17 +2,13 @@
 twice on the way, and compared.
 """
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from glam import environment, training
+from glam import training
 from glam.config import ModelConfig, RunOptions, TrainConfig
 from glam.model.saved import WEIGHTS
 from glam.records import Certificate
@@ -21,7 +17,7 @@ from glam.store.identity import file_sha256
 from glam.training.checkpoint import CHECKPOINTS, DESCRIPTION
 from glam.training.loop import TOTALS
 from glam.training.position import Position
-from workers.alone import RENDEZVOUS_VARIABLE, AloneOrder
+from workers.alone import AloneOrder, run_order
 from workers.numerics import numerics
 
 CERTIFICATE = "certificate.json"
@@ -123,35 +119,11 @@ class _Maker:
             for step in (*kill_at, None):
                 if killed_at:
                     resumed_from.append(_newest_checkpoint(folder))
-                _attempt(order.model_copy(update={"kill_at": step}), self._scratch / f"{name}-{step}")
+                run_order(order.model_copy(update={"kill_at": step}), self._scratch / f"{name}-{step}")
                 if step is not None:
                     killed_at.append(step)
                     self._log(f"killed after step {step} of {self._config.num_steps}")
         return folder, tuple(killed_at), tuple(resumed_from)
-
-
-def _attempt(order: AloneOrder, place: Path) -> None:
-    """Runs one process a worker until they end. Raises StoreError where one ends otherwise than it was asked to."""
-    place.mkdir()
-    (place / "order.json").write_text(order.model_dump_json())
-    size = order.options.num_workers
-    base = {**os.environ, **environment.CPU_ALLOCATOR, RENDEZVOUS_VARIABLE: f"file://{place}/rendezvous"}
-    with open(place / "errors.txt", "w+b") as errors:
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-m", "workers.alone", str(place / "order.json")],
-                env={**base, "RANK": str(rank), "WORLD_SIZE": str(size)} if size > 1 else base,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-            )
-            for rank in range(size)
-        ]
-        expected = 0 if order.kill_at is None else -signal.SIGKILL
-        codes = [process.wait() for process in processes]
-        if any(code != expected for code in codes):
-            errors.seek(0)
-            words = errors.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise StoreError(f"a process that made the run again ended with {codes}, not {expected}: {words[-1]}")
 
 
 def _newest_checkpoint(folder: Folder) -> int:

@@ -10,7 +10,11 @@ from rich.table import Column, Table
 
 from flows.commands.options import AsJson, console, print_json
 
-BENCHES: Mapping[str, str] = {"model": "glam.bench.model.races", "data": "glam.bench.data.races"}
+BENCHES: Mapping[str, str] = {
+    "model": "glam.bench.model.races",
+    "data": "glam.bench.data.races",
+    "train": "workers.bench.races",
+}
 """Modules with a function `races`; imported when chosen."""
 
 ROUNDS = 7

@@ -37,6 +37,9 @@ DEFAULTS = RunOptions()
 TrainClassifier = Annotated[
     bool, typer.Option("--train-classifier", help="Stop after the quality classifier, and show how good it is.")
 ]
+Profile = Annotated[
+    bool, typer.Option("--profile", help="Profile a few steps of each run: a trace, and where a step's time goes.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which steps would run, and why.")]
 
 SUMMARIES: dict[str, tuple[Verb, str]] = {
@@ -68,7 +71,7 @@ def prepare(
 ) -> None:
     """The command that may stop in the middle of its verb."""
     run = _command("classify" if train_classifier else "prepare")
-    run(recipe, settings, store, workers, threads, run_settings, dry_run, as_json)
+    run(recipe, settings, store, workers, threads, run_settings, dry_run=dry_run, as_json=as_json)
 
 
 def recipes(as_json: AsJson = False) -> None:
@@ -91,11 +94,13 @@ def _command(verb: Verb) -> Callable[..., None]:
         workers: Workers = DEFAULTS.num_workers,
         threads: Threads = DEFAULTS.threads_per_worker,
         run_settings: RunSettings = None,
+        profile: Profile = False,
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
         opened, changes = open_store(store), settings or []
-        run_options(workers, threads, run_settings or [])  # refused before anything starts
+        how = [*(run_settings or []), *(["profile=true"] if profile else [])]
+        run_options(workers, threads, how)  # refused before anything starts
         stages = study_stages(override(find_recipe(recipe), changes))
         wanted = stages.until(verb)
         if dry_run:
@@ -104,7 +109,7 @@ def _command(verb: Verb) -> Callable[..., None]:
         # What a complete verdict was made from may have been collected since; the verdict stands.
         final = [stages.verdict] if verb == "compare" else wanted
         if any(stage.find(opened) is None for stage in final):
-            _run_flow(opened, recipe, changes, workers, threads, run_settings or [], verb)
+            _run_flow(opened, recipe, changes, workers, threads, how, verb)
         if verb == "compare":
             _show_verdict(stages, opened, as_json)
         elif verb == "classify":

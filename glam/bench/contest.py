@@ -1,6 +1,6 @@
 """The process of one contestant: builds it, then answers questions, one line of JSON each, until there are no more.
 
-`round` is answered with the seconds of one call, `report` with what building and calling took and what calls found.
+`round` is answered with the seconds of one call and what it found, `report` with what building and calling took.
 """
 
 import json
@@ -32,16 +32,14 @@ def main(spec: str) -> None:
     call = build(**contestant["arguments"])
     built = psutil.Process().memory_info().rss
     _say(answers, {"built": True})
-    facts: object = None
     for question in sys.stdin:
         if question == "round\n":
-            seconds, facts = _round(call)
-            _say(answers, {"seconds": seconds})
+            seconds, found = _round(call)
+            _say(answers, {"seconds": seconds, "facts": found if isinstance(found, dict) else {}})
         else:
             assert question == "report\n", question
             peak = peak_bytes()
-            found = facts if isinstance(facts, dict) else {}
-            _say(answers, {"peak_bytes": peak - imported, "call_bytes": peak - built, "facts": found})
+            _say(answers, {"peak_bytes": peak - imported, "call_bytes": peak - built})
 
 
 def peak_bytes() -> int:

@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -19,7 +19,8 @@ from typing import Any, Self
 from glam.environment import CPU_ALLOCATOR
 
 WARM_UP_ROUNDS = 2
-"""The first calls build thread pools and grow the heap."""
+LONG_ENOUGH_SECONDS = 10.0
+"""The first calls build thread pools and grow the heap; one that takes so long has done so."""
 REST_SECONDS = 0.02
 """Between turns: threads of the one before go on spinning for some milliseconds."""
 EXIT_SECONDS = 10
@@ -58,7 +59,7 @@ class Measurement:
     call_bytes: int
     """The most memory held, above what lay there before the first call."""
     facts: Mapping[str, float] = field(default_factory=dict)
-    """What a call returned of its own result, such as how right it is."""
+    """What calls returned of their own results, such as how right they are; the median round's."""
 
     @property
     def median_seconds(self) -> float:
@@ -84,12 +85,13 @@ class Runner:
     def wait_until_built(self) -> None:
         self._answer()
 
-    def round(self) -> float:
-        """Seconds of one call, the mean of a short round."""
-        return self._ask("round")["seconds"]
+    def round(self) -> tuple[float, Mapping[str, float]]:
+        """(seconds of one call, the mean of a short round; what the last one found)."""
+        answer = self._ask("round")
+        return answer["seconds"], answer["facts"]
 
     def report(self) -> dict[str, Any]:
-        """The other fields of a `Measurement`."""
+        """The memory of a `Measurement`."""
         return self._ask("report")
 
     def _ask(self, question: str) -> dict[str, Any]:
@@ -131,14 +133,21 @@ def race(contestants: Mapping[str, Contestant], *, rounds: int) -> dict[str, Mea
         runners = {name: stack.enter_context(Runner(contestant)) for name, contestant in contestants.items()}
         for runner in runners.values():
             runner.wait_until_built()
-        seconds: dict[str, list[float]] = {name: [] for name in runners}
-        for number in range(WARM_UP_ROUNDS + rounds):
+        for runner in runners.values():
+            for _ in range(WARM_UP_ROUNDS):
+                if runner.round()[0] >= LONG_ENOUGH_SECONDS:
+                    break
+        turns: dict[str, list[tuple[float, Mapping[str, float]]]] = {name: [] for name in runners}
+        for _ in range(rounds):
             for name, runner in runners.items():
                 time.sleep(REST_SECONDS)
-                took = runner.round()
-                if number >= WARM_UP_ROUNDS:
-                    seconds[name].append(took)
-        return {name: Measurement(tuple(seconds[name]), **runner.report()) for name, runner in runners.items()}
+                turns[name].append(runner.round())
+        return {name: _measurement(turns[name], runner.report()) for name, runner in runners.items()}
+
+
+def _measurement(turns: Sequence[tuple[float, Mapping[str, float]]], report: Mapping[str, Any]) -> Measurement:
+    facts = {name: statistics.median(found[name] for _, found in turns) for name in turns[0][1]}
+    return Measurement(tuple(seconds for seconds, _ in turns), **report, facts=facts)
 
 
 def _environment(*, our_allocator: bool) -> dict[str, str]:

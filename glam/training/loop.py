@@ -1,11 +1,12 @@
 """The training loop: resume, step, measure, save; yields what it logs and knows no driver.
 
 Everything is written into the open folder of the run: `steps.jsonl`, `experts.jsonl`, `heldout.jsonl`, `detours.jsonl`,
-checkpoints, and at the end `model.safetensors`, `model.json` and `totals.json`, whose presence says that training is
-done.
+checkpoints, a profile where one is asked for, and at the end `model.safetensors`, `model.json` and `totals.json`, whose
+presence says that training is done.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,6 +28,7 @@ from glam.training.optimizer import optimizer as make_optimizer
 from glam.training.optimizer import set_learning_rate
 from glam.training.parallel import ParallelGroup, ignore_known_warnings, whole
 from glam.training.position import Position, StreamHash
+from glam.training.profile import profiler
 from glam.training.schedule import learning_rate
 from glam.training.step import StepResult, train_step
 from glam.training.throughput import peak_flops
@@ -100,14 +102,17 @@ def _from_newest_checkpoint(run: Run, group: ParallelGroup, meter: Meter) -> Ite
     clock = Clock(meter, group, position)
     stream = StreamHash(group, position.stream_hash)
     log = _Log(run, group, clock, model.embedding.device)
-    try:
+    with ExitStack() as stack:
+        stack.callback(writer.wait)
+        profile = stack.enter_context(profiler(options.profile and group.is_first, run.folder.path, model, optimizer))
         while position.step < config.num_steps:
             rate = learning_rate(position.step, config)
             first_row = position.step * config.global_batch_size + share.start
             with clock.running():
                 set_learning_rate(optimizer, rate)
                 detours = [detour.step for detour in position.detours]
-                rows = run.batches.rows(position.step, share.start, share.stop, detours)
+                with profile.part("data"):
+                    rows = run.batches.rows(position.step, share.start, share.stop, detours)
                 result = train_step(
                     model,
                     optimizer,
@@ -129,13 +134,13 @@ def _from_newest_checkpoint(run: Run, group: ParallelGroup, meter: Meter) -> Ite
             stopping = bool(group.of_first(run.asked_to_stop() or _used_up(position, options)))
             if stopping or _is_save_step(position.step, config, options):
                 position = position.model_copy(update={"stream_hash": stream.hexdigest()})
-                writer.save(position, model, optimizer)
+                with profile.part("checkpoint"):
+                    writer.save(position, model, optimizer)
             if stopping and position.step < config.num_steps:
                 raise Stopped(
                     f"stopped after step {position.step} of {config.num_steps}, with a checkpoint to go on from"
                 )
-    finally:
-        writer.wait()
+            profile.step_done()
     weights = {name: whole(tensor) for name, tensor in model.state_dict().items()}
     if group.is_first:
         save_model(run.folder.path, model.config, weights)

@@ -12,6 +12,7 @@ from flows.commands import bench
 from glam.bench import machine, rows
 from glam.bench.measure import Contestant, Measurement
 from glam.bench.model import races as model
+from glam.store import Store
 
 KEYS = {"name", "unit", "ours", "other", "ratio", "goal"}
 
@@ -80,7 +81,7 @@ def test_without_transformers_it_says_what_to_install(
 
 
 def test_every_bench_has_races() -> None:
-    assert set(bench.BENCHES) == {"data", "model"}
+    assert set(bench.BENCHES) == {"data", "model", "train"}
     assert all(contestant for race in model.races() for contestant in race.contestants.values())
 
 
@@ -97,3 +98,11 @@ def test_the_command_line_starts_without_torch_and_without_the_bench() -> None:
     ask = "import sys, flows.cli; print(sorted({'torch', 'transformers', 'glam.bench'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_training_is_measured_on_what_was_prepared(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GLAM_STORE", str(store.root))
+    assert cli._run(["bench", "train"]) == cli.FAILED
+    assert "glam prepare quickstart" in capsys.readouterr().err
