@@ -450,7 +450,9 @@ class RunOptions(Config):
     """How an experiment is run: recorded beside the result, never part of its identity."""
 
     num_workers: int = Field(default=1, ge=1)
-    """Training processes; each takes an equal share of every batch."""
+    """Training processes; each takes a share of every batch."""
+    min_workers: int | None = Field(default=None, ge=1)
+    """With how many training goes on where nodes were lost, at the same batch; None: it waits for `num_workers`."""
     layout: Literal["replicated", "sharded"] = "replicated"
     """Whether every worker holds the whole model, or a part of each parameter (FSDP2)."""
     expert_parallel: int = Field(default=1, ge=1)
@@ -480,5 +482,16 @@ class RunOptions(Config):
             raise ValueError(
                 f"expert_parallel={self.expert_parallel} does not divide num_workers={self.num_workers}; choose one "
                 "that does"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def may_lose_workers(self) -> Self:
+        if self.min_workers is not None and self.min_workers > self.num_workers:
+            raise ValueError(f"min_workers={self.min_workers} exceeds num_workers={self.num_workers}")
+        if self.min_workers is not None and self.expert_parallel > 1:
+            raise ValueError(
+                f"min_workers={self.min_workers}: with expert_parallel={self.expert_parallel} every worker of a group "
+                "holds experts that no other has; leave min_workers away"
             )
         return self

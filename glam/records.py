@@ -199,6 +199,9 @@ class RunSummary(Record):
     stream_hash: str | None = None
     """Of every row that was trained on, with its place: equal for runs that saw the same text in the same order."""
     num_workers: int
+    """That were asked for."""
+    worker_counts: tuple[int, ...] = ()
+    """That there were, a new number with each change; empty: not recorded."""
     threads_per_worker: int
 
 

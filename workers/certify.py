@@ -38,6 +38,11 @@ def certify(run: Folder, store: Store, *, seed: int = 0, log: Callable[[str], No
             f"{run.reference} was trained by revision {manifest.revision} of the training code, this is revision "
             f"{training.REVISION}, which computes otherwise; train it anew"
         )
+    if isinstance(manifest.numerics["num_workers"], list):
+        raise StoreError(
+            f"{run.reference} was trained by {' and then '.join(map(str, manifest.numerics['num_workers']))} workers; "
+            "only a run of one layout from start to end can be made again bit by bit"
+        )
     config = TrainConfig.model_validate(manifest.config["train"])
     if config.num_steps < MIN_STEPS:
         raise StoreError(f"{run.reference} has {config.num_steps} steps; two kills need at least {MIN_STEPS}")

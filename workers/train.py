@@ -83,7 +83,7 @@ def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetric
         run.stage.commit(
             folder,
             numerics=numerics(
-                num_workers=options.num_workers,
+                num_workers=_worker_counts(folder),
                 layout=options.layout,
                 expert_parallel=options.expert_parallel,
                 threads_per_worker=options.threads_per_worker,
@@ -165,7 +165,10 @@ def _fit(order: TrainOrder, folder: Folder) -> None:
         folder,
         partial(train_on_worker, order),
         scaling_config=ScalingConfig(
-            num_workers=options.num_workers, resources_per_worker={"CPU": options.threads_per_worker}
+            num_workers=options.num_workers
+            if options.min_workers is None
+            else (options.min_workers, options.num_workers),
+            resources_per_worker={"CPU": options.threads_per_worker},
         ),
         run_config=RunConfig(
             name=name, storage_path=str(snapshots), failure_config=FailureConfig(max_failures=MAX_FAILURES)
@@ -295,5 +298,12 @@ def _summary(run: RunStage, folder: Folder, options: RunOptions) -> RunSummary:
         detours=totals.detours,
         stream_hash=totals.stream_hash,
         num_workers=options.num_workers,
+        worker_counts=totals.worker_counts,
         threads_per_worker=options.threads_per_worker,
     )
+
+
+def _worker_counts(folder: Folder) -> int | list[int]:
+    """That computed the run; a list where workers were lost or added on the way."""
+    counts = Position.model_validate_json((folder.path / TOTALS).read_bytes()).worker_counts
+    return counts[0] if len(counts) == 1 else list(counts)

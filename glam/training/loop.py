@@ -126,7 +126,7 @@ def _from_newest_checkpoint(run: Run, group: ParallelGroup, meter: Meter) -> Ite
             if reason := _what_went_wrong(result, position, model, config, group):
                 _go_back(run, position, reason, clock, group)
             stream.add(rows, first_row)
-            position = _next(position, result, clock)
+            position = _next(position, result, clock, group)
             if position.step % log.every == 0 or position.step == config.num_steps:
                 yield log.step(result, position, rate)
             if position.step in config.heldout_steps:
@@ -240,18 +240,19 @@ def _go_back(run: Run, position: Position, reason: str, clock: Clock, group: Par
     raise _WentBack
 
 
-def _next(position: Position, result: StepResult, clock: Clock) -> Position:
+def _next(position: Position, result: StepResult, clock: Clock, group: ParallelGroup) -> Position:
     skipped = not result.applied
-    return Position(
-        step=position.step + 1,
-        **clock.spent,
-        skipped_steps=position.skipped_steps + skipped,
-        skipped_in_a_row=position.skipped_in_a_row + 1 if skipped else 0,
-        recent_losses=position.recent_losses
-        if skipped
-        else (*position.recent_losses, result.loss)[-stability.WINDOW :],
-        detours=position.detours,
-        stream_hash=position.stream_hash,
+    counts = position.worker_counts
+    losses = position.recent_losses if skipped else (*position.recent_losses, result.loss)
+    return position.model_copy(
+        update={
+            **clock.spent,
+            "step": position.step + 1,
+            "skipped_steps": position.skipped_steps + skipped,
+            "skipped_in_a_row": position.skipped_in_a_row + 1 if skipped else 0,
+            "recent_losses": losses[-stability.WINDOW :],
+            "worker_counts": counts if counts[-1:] == (group.world_size,) else (*counts, group.world_size),
+        }
     )
 
 

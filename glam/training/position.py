@@ -30,6 +30,8 @@ class Position(Record):
     detours: tuple[Detour, ...] = ()
     stream_hash: str = "0" * 16 * LANES
     """Of every row that was trained on up to the last checkpoint, with its place in the training: see StreamHash."""
+    worker_counts: tuple[int, ...] = ()
+    """Numbers of workers that made its steps, a new one with each change."""
 
 
 class StreamHash:

@@ -48,18 +48,18 @@ def step_to_go_back_to(position: Position, reason: str, config: TrainConfig) -> 
 
 def after_detours(position: Position, detours: Sequence[Detour]) -> Position:
     """A position that was loaded, with what was spent before the run came back to it."""
-    new = detours[len(position.detours) :]
-    spent = new[-1] if new else position
-    return Position(
-        step=position.step,
-        elapsed_seconds=spent.elapsed_seconds,
-        energy_joules=spent.energy_joules,
-        energy_low_joules=spent.energy_low_joules,
-        energy_high_joules=spent.energy_high_joules,
-        skipped_steps=position.skipped_steps,
-        recent_losses=position.recent_losses,
-        detours=tuple(detours),
-        stream_hash=position.stream_hash,
+    if len(detours) == len(position.detours):
+        return position
+    spent = detours[-1]
+    return position.model_copy(
+        update={
+            "elapsed_seconds": spent.elapsed_seconds,
+            "energy_joules": spent.energy_joules,
+            "energy_low_joules": spent.energy_low_joules,
+            "energy_high_joules": spent.energy_high_joules,
+            "skipped_in_a_row": 0,
+            "detours": tuple(detours),
+        }
     )
 
 

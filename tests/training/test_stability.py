@@ -14,7 +14,7 @@ from glam.training import loop
 from glam.training.checkpoint import DETOURS
 from glam.training.loop import STEPS, TOTALS
 from glam.training.position import Position
-from glam.training.stability import MOST_SKIPPED_IN_A_ROW, TrainingDiverged
+from glam.training.stability import MOST_SKIPPED_IN_A_ROW, TrainingDiverged, after_detours
 from glam.training.step import StepResult, train_step
 from tests.training.conftest import final_weights, make_run, train_through
 
@@ -155,3 +155,8 @@ def test_no_spike_is_looked_for_where_none_is_asked_for(folder: Folder, inject: 
     inject(spike_at(45))
     train_through(run_of(folder, spike_nats=None))
     assert detours(folder) == []
+
+
+def test_a_position_that_is_loaded_is_the_one_that_was_saved() -> None:
+    saved = Position(step=5, elapsed_seconds=1.0, skipped_steps=4, skipped_in_a_row=3, worker_counts=(2, 1))
+    assert after_detours(saved, ()) == saved

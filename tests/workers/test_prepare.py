@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 import ray
 
-from glam.config import DataConfig, SourceConfig, SplitConfig, TokenizerConfig, replace
+from glam.config import DataConfig, replace
 from glam.store import Store
 from workers.prepare import prepare
 
 pytestmark = pytest.mark.ray
-WORDS = ("the", "quick", "brown", "fox", "of", "this", "and", "that", "field", "jumps", "over", "lazy", "with", "dogs")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,29 +24,15 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> DataConfig:
-    for number in range(12):
-        words = [WORDS[(number * place + place * place) % len(WORDS)] for place in range(150 + number)]
-        text = "\n".join(" ".join(words[start : start + 9]) for start in range(0, len(words), 9))
-        (tmp_path / f"{number}.txt").write_text(text)
-    return DataConfig(
-        source=SourceConfig(name="local_files", paths=(str(tmp_path / "*.txt"),), num_shards=3),
-        split=SplitConfig(heldout_fraction=0.2),
-        tokenizer=TokenizerConfig(kind="bpe", vocab_size=300),
-        sequence_length=32,
-    )
-
-
-def test_stages_are_made_once_and_hold_the_same_again(config: DataConfig, store: Store, tmp_path: Path) -> None:
+def test_stages_are_made_once_and_hold_the_same_again(tiny_data: DataConfig, store: Store, tmp_path: Path) -> None:
     lines: list[str] = []
-    stages = prepare(config, str(store.root), log=lines.append)
+    stages = prepare(tiny_data, str(store.root), log=lines.append)
     assert [line.split(": ")[1] for line in lines] == ["started", "complete"] * 6
     lines.clear()
-    prepare(config, str(store.root), log=lines.append)
+    prepare(tiny_data, str(store.root), log=lines.append)
     assert [line.split(": ")[1] for line in lines] == ["there already"] * 6
     other = Store(tmp_path / "other")
-    prepare(config, str(other.root), log=lines.append)
+    prepare(tiny_data, str(other.root), log=lines.append)
     for stage in stages:
         one, two = stage.find(store), stage.find(other)
         assert one is not None
@@ -55,9 +40,9 @@ def test_stages_are_made_once_and_hold_the_same_again(config: DataConfig, store:
         assert one.manifest().files == two.manifest().files
 
 
-def test_a_failed_stage_says_why_in_its_own_words_and_stays_open(config: DataConfig, store: Store) -> None:
+def test_a_failed_stage_says_why_in_its_own_words_and_stays_open(tiny_data: DataConfig, store: Store) -> None:
     with pytest.raises(ValueError, match=r"^no document of source 'local_files' is left .* too_short 12"):
-        prepare(replace(config, filters={"min_characters": 100_000}), str(store.root), log=lambda _: None)
+        prepare(replace(tiny_data, filters={"min_characters": 100_000}), str(store.root), log=lambda _: None)
     (folder,) = store.folders("corpora")
     assert not folder.complete
     assert json.loads((folder.path / "report-00000.json").read_text())["kept"] == {}
