@@ -57,7 +57,8 @@ def run_experiment(
         if until in ("classify", "prepare"):
             return
         for run in stages.runs:
-            train(run, context)
+            for each in run:
+                train(each, context)
         register(f"glam-{study.name}", stages.runs, context)
         if until == "train":
             return

@@ -364,6 +364,9 @@ class TrainConfig(Config):
     """How a model is trained; loss is cross-entropy, the weights below multiply what is added to it."""
 
     num_steps: int = Field(ge=1)
+    continues: int | None = Field(default=None, ge=1, exclude_if=lambda value: value is None)
+    """Goes on from the end of the run that is the same but for its `num_steps`, which was this; None: from the start.
+    Under a schedule that does not look at `num_steps` it ends where a run of all the steps does."""
     global_batch_size: int = Field(ge=1)
     """Sequences in one optimizer step, over all workers."""
     optimizer: str = "adafactor"
@@ -399,6 +402,12 @@ class TrainConfig(Config):
     heldout_every: int = Field(default=0, ge=0)
     """Steps between held-out losses on the training curve; 0: only at the end."""
     heldout_sequences: int = Field(default=64, ge=1)
+
+    @model_validator(mode="after")
+    def goes_on(self) -> Self:
+        if self.continues is not None and self.continues >= self.num_steps:
+            raise ValueError(f"continues={self.continues} leaves nothing to do of num_steps={self.num_steps}")
+        return self
 
     @property
     def rollback_steps(self) -> int:
@@ -458,6 +467,8 @@ class RunOptions(Config):
     expert_parallel: int = Field(default=1, ge=1)
     """Workers that share out the experts of a sparse model and exchange tokens; divides `num_workers`."""
     threads_per_worker: int = Field(default=2, ge=1)
+    use_gpu: bool = False
+    """Whether each worker has a GPU of its own. Written with care, untested: there was none to try it on."""
     micro_batch_size: int | None = Field(default=None, ge=1)
     """Sequences in one forward pass of a worker; None: the worker's whole share of the batch."""
     recompute_activations: bool = False

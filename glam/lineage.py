@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from glam import analysis, data, evaluation, training
-from glam.config import Config, DataConfig, Experiment
+from glam.config import Config, DataConfig, Experiment, replace
 from glam.data import benchmarks
 from glam.data.identity import source_identity
 from glam.data.mixture import mixture_weights
@@ -82,6 +82,14 @@ class RunStage:
     experiment: Experiment
     prepared: DataStages
     stage: Stage
+    origin: "RunStage | None" = None
+    """The run whose end it goes on from."""
+
+    def __iter__(self) -> Iterator["RunStage"]:
+        """Those that it goes on from, and itself."""
+        if self.origin is not None:
+            yield from self.origin
+        yield self
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ class StudyStages:
             return [stage for data in self.data for stage in data.until_classifier]
         made: dict[Verb, list[Stage]] = {
             "prepare": [stage for data in self.data for stage in data],
-            "train": [run.stage for run in self.runs],
+            "train": [each.stage for run in self.runs for each in run],
             "evaluate": [score.stage for score in self.scores],
             "compare": [self.verdict],
         }
@@ -161,14 +169,19 @@ def data_stages(config: DataConfig) -> DataStages:
 
 def run_stage(arm: str, seed: int, experiment: Experiment, prepared: DataStages) -> RunStage:
     """The training run of an experiment over prepared data; its name does not depend on the arm's label."""
+    origin = None
+    if (steps_before := experiment.train.continues) is not None:
+        before = replace(experiment, train={"num_steps": steps_before, "continues": None})
+        origin = run_stage(arm, seed, before, prepared)
+    reads = (prepared.shards, prepared.heldout, prepared.tokenizer)
     stage = _stage(
         "runs",
         f"{arm}-s{seed}",
         {"model": experiment.model, "train": experiment.train},
-        (prepared.shards, prepared.heldout, prepared.tokenizer),
+        reads if origin is None else (*reads, origin.stage),
         training,
     )
-    return RunStage(arm, seed, experiment, prepared, stage)
+    return RunStage(arm, seed, experiment, prepared, stage, origin)
 
 
 def score_stages(run: RunStage) -> Iterator[ScoreStage]:
@@ -200,7 +213,7 @@ def study_stages(study: Study) -> StudyStages:
     verdict = _stage(
         "verdicts",
         study.name,
-        study.model_dump(mode="json", include={"arms", "varies", "match", "seeds"}),
+        study.model_dump(mode="json", include={"arms", "pairs", "varies", "match", "seeds"}),
         (*(run.stage for run in runs), *(score.stage for score in scores)),
         analysis,
     )

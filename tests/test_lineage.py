@@ -57,6 +57,17 @@ def complete(stage: Stage, store: Store) -> None:
         stage.commit(folder)
 
 
+def test_a_continued_run_reads_the_run_that_was_trained_for_fewer_steps() -> None:
+    short = study_stages(override(smoke(), ["train.num_steps=20"]))
+    longer = study_stages(override(smoke(), ["train.num_steps=30", "train.continues=20"]))
+    for before, run in zip(short.runs, longer.runs, strict=True):
+        assert [each.stage.reference for each in run] == [before.stage.reference, run.stage.reference]
+        assert before.stage.reference in run.stage.reads
+    trained = [stage.reference.fingerprint for stage in longer.until("train") if stage.reference.kind == "runs"]
+    assert len(set(trained)) == 4
+    assert all(score.run in longer.runs for score in longer.scores)
+
+
 def test_a_dry_run_names_the_field_that_made_the_difference(store: Store) -> None:
     before, after = study_stages(smoke()), study_stages(override(smoke(), ["train.learning_rate=0.5"]))
     for stage in before:

@@ -21,8 +21,8 @@ from glam.config import ModelConfig, RunOptions, TrainConfig
 from glam.energy.meter import open_meter
 from glam.store import Folder, FolderReference, Store, StoreError
 from glam.training.loop import train
-from glam.training.parallel import ParallelGroup
-from workers.train import open_run
+from glam.training.parallel import ParallelGroup, backend
+from workers.run import open_run
 
 RENDEZVOUS_VARIABLE = "GLAM_RENDEZVOUS"
 """Address at which the processes of a run meet; torchrun's own where it is not set."""
@@ -81,7 +81,7 @@ def main(order_path: str) -> None:
     torch.set_num_threads(order.options.threads_per_worker)
     if "RANK" in os.environ:
         dist.init_process_group(
-            "gloo",
+            backend(order.options),
             init_method=os.environ.get(RENDEZVOUS_VARIABLE, "env://"),
             rank=int(os.environ["RANK"]),
             world_size=int(os.environ["WORLD_SIZE"]),

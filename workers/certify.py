@@ -15,8 +15,7 @@ from glam.records import Certificate
 from glam.store import Folder, Store, StoreError, fingerprint
 from glam.store.identity import file_sha256
 from glam.training.checkpoint import CHECKPOINTS, DESCRIPTION
-from glam.training.loop import TOTALS
-from glam.training.position import Position
+from glam.training.position import TOTALS, Position
 from workers.alone import AloneOrder, run_order
 from workers.numerics import numerics
 
@@ -44,8 +43,11 @@ def certify(run: Folder, store: Store, *, seed: int = 0, log: Callable[[str], No
             "only a run of one layout from start to end can be made again bit by bit"
         )
     config = TrainConfig.model_validate(manifest.config["train"])
-    if config.num_steps < MIN_STEPS:
-        raise StoreError(f"{run.reference} has {config.num_steps} steps; two kills need at least {MIN_STEPS}")
+    begins_at = config.continues or 0
+    if config.num_steps - begins_at < MIN_STEPS:
+        raise StoreError(
+            f"{run.reference} has {config.num_steps - begins_at} steps; two kills need at least {MIN_STEPS}"
+        )
     options = RunOptions.model_validate(
         {name: manifest.numerics[name] for name in LAYOUT}
         | {"log_every": 1, "save_every": max(1, config.num_steps // 8)}
@@ -58,16 +60,17 @@ def certify(run: Folder, store: Store, *, seed: int = 0, log: Callable[[str], No
             with tempfile.TemporaryDirectory(dir=folder.path) as scratch:
                 made = _Maker(run, store, config, options, Path(scratch), log)
                 original = run if same_numerics else made.anew("straight", kill_at=())[0]
-                certificate = made.compared(original, _kill_steps(config.num_steps, seed), same_numerics)
+                certificate = made.compared(original, _kill_steps(begins_at, config.num_steps, seed), same_numerics)
             folder.write_text(CERTIFICATE, certificate.model_dump_json(indent=1) + "\n")
             folder.commit(config={"seed": seed}, reads=[str(run.reference)], revision=training.REVISION, numerics=here)
     return Certificate.model_validate(folder.read_json(CERTIFICATE))
 
 
-def _kill_steps(num_steps: int, seed: int) -> tuple[int, ...]:
+def _kill_steps(begins_at: int, num_steps: int, seed: int) -> tuple[int, ...]:
     drawn = random.Random(seed)
-    half = num_steps // 2
-    return drawn.randrange(max(1, half // 2), half), drawn.randrange(half + 1, num_steps - 1)
+    half = (num_steps - begins_at) // 2
+    first, second = drawn.randrange(max(1, half // 2), half), drawn.randrange(half + 1, num_steps - begins_at - 1)
+    return begins_at + first, begins_at + second
 
 
 class _Maker:

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 from unittest import mock
 
+import ray
 import torch
 import torch.distributed as dist
 from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError, get_context
@@ -25,30 +26,26 @@ from ray.train.v2.api import data_parallel_trainer
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from glam import environment
-from glam.config import ModelConfig, RunOptions, TrainConfig
+from glam.config import RunOptions
 from glam.counting import count
-from glam.data.heldout import HeldOut
-from glam.data.loader import Loader
-from glam.data.tokenizer import END_OF_TEXT_ID
 from glam.data.tokenizer import FILE as TOKENIZER_FILE
 from glam.energy.meter import open_meter
 from glam.lineage import RunStage
 from glam.records import HeldoutPoint, RunSummary, StepMetrics
 from glam.store import Folder, Store, StoreError
 from glam.training import checkpoint
-from glam.training.loop import HELDOUT, STEPS, TOTALS, Run, Stopped
+from glam.training.loop import HELDOUT, STEPS, Stopped
 from glam.training.loop import train as train_loop
-from glam.training.parallel import ParallelGroup
-from glam.training.position import Position
+from glam.training.parallel import ParallelGroup, backend
+from glam.training.position import TOTALS, Position
 from infra.places import ray_snapshots
-from infra.processors import RAY_ADDRESS
+from infra.processors import RAY_ADDRESS, NotEnoughResources
 from workers.numerics import numerics
+from workers.run import STOP, open_run
 
 RENDEZVOUS_SECONDS = 120
 MAX_FAILURES = 2
 POLL_SECONDS = 0.5
-STOP = "stop"
-"""File in an open run that asks its workers to save and end."""
 
 OnMetrics = Callable[[Sequence[StepMetrics], Sequence[HeldoutPoint]], None]
 
@@ -79,7 +76,7 @@ def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetric
         tokenizer = store.open("tokenizers", run.prepared.tokenizer.reference.fingerprint)
         folder.write_text(TOKENIZER_FILE, (tokenizer.path / TOKENIZER_FILE).read_text("utf-8"))
         folder.write_text("summary.json", _summary(run, folder, options).model_dump_json(indent=1) + "\n")
-        checkpoint.discard(folder, options)
+        checkpoint.discard(folder, options, run.experiment.model, run.experiment.train)
         run.stage.commit(
             folder,
             numerics=numerics(
@@ -88,6 +85,7 @@ def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetric
                 expert_parallel=options.expert_parallel,
                 threads_per_worker=options.threads_per_worker,
                 micro_batch_size=options.micro_batch_size,
+                **({"use_gpu": True} if options.use_gpu else {}),
             ),
         )
     return folder
@@ -97,7 +95,7 @@ def train_on_worker(order: TrainOrder) -> None:
     """Runs once per Ray worker; knows Ray and nothing about transformers."""
     torch.set_num_threads(order.options.threads_per_worker)
     store, run = Store(order.store_root), order.run
-    with _process_group(), contextlib.ExitStack() as stack:
+    with _process_group(order.options), contextlib.ExitStack() as stack:
         group = ParallelGroup.of_process_group(order.options)
         if group.is_first:
             # A worker of a killed attempt may still be writing for a moment.
@@ -109,30 +107,6 @@ def train_on_worker(order: TrainOrder) -> None:
         with contextlib.suppress(Stopped):  # whoever asked knows; Ray would take it for a failure and start again
             for _ in train_loop(work, group, open_meter()):
                 pass
-
-
-def open_run(
-    store: Store,
-    model: ModelConfig,
-    config: TrainConfig,
-    reads: Mapping[str, str],
-    folder: Folder,
-    options: RunOptions,
-) -> Run:
-    """A run over the complete shards and held-out text of `store` that `reads` names: fingerprint by kind."""
-    shards = store.open("shards", reads["shards"])
-    batches = Loader(shards.path, global_batch_size=config.global_batch_size, seed=config.seed)
-    heldout = HeldOut(store.open("heldout", reads["heldout"]).path)
-    return Run(
-        folder=folder,
-        model=model,
-        config=config,
-        batches=batches,
-        heldout_rows=[window.ids for window in heldout.sample(batches.sequence_length, config.heldout_sequences)],
-        end_of_text=END_OF_TEXT_ID,
-        options=options,
-        asked_to_stop=(folder.path / STOP).exists,
-    )
 
 
 class _Trainer(DataParallelTrainer):
@@ -159,6 +133,11 @@ class _Trainer(DataParallelTrainer):
 
 def _fit(order: TrainOrder, folder: Folder) -> None:
     options, snapshots = order.options, ray_snapshots(Path(order.store_root))
+    if options.use_gpu and ray.cluster_resources().get("GPU", 0) < options.num_workers:
+        raise NotEnoughResources(
+            f"{options.num_workers} workers with a GPU each asked for, the Ray cluster has "
+            f"{ray.cluster_resources().get('GPU', 0):g} GPUs: ask for fewer (--workers), or leave use_gpu away"
+        )
     # A fresh name for each attempt: Ray refuses to go on where it knew a checkpoint that is gone.
     name = f"{order.run.stage.reference.label}-{uuid.uuid4().hex[:8]}"
     trainer = _Trainer(
@@ -168,7 +147,8 @@ def _fit(order: TrainOrder, folder: Folder) -> None:
             num_workers=options.num_workers
             if options.min_workers is None
             else (options.min_workers, options.num_workers),
-            resources_per_worker={"CPU": options.threads_per_worker},
+            use_gpu=options.use_gpu,
+            resources_per_worker={"CPU": options.threads_per_worker, **({"GPU": 1} if options.use_gpu else {})},
         ),
         run_config=RunConfig(
             name=name, storage_path=str(snapshots), failure_config=FailureConfig(max_failures=MAX_FAILURES)
@@ -219,8 +199,8 @@ def _no_wait_for_a_dashboard() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _process_group() -> Iterator[None]:
-    """A gloo group whose store listens where the node is reached: on loopback when all workers are here."""
+def _process_group(options: RunOptions) -> Iterator[None]:
+    """A group whose store listens where the node is reached: on loopback when all workers are here."""
     context = get_context()
     rank, world_size = context.get_world_rank(), context.get_world_size()
     if world_size == 1:
@@ -240,7 +220,7 @@ def _process_group() -> Iterator[None]:
         # The rest receives what rank 0 sends; its own argument is ignored.
         host, port = broadcast_from_rank_zero(("", 0))
         store = dist.TCPStore(host, port, world_size, False, timeout)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=world_size, timeout=timeout)
+    dist.init_process_group(backend(options), store=store, rank=rank, world_size=world_size, timeout=timeout)
     try:
         yield
     finally:

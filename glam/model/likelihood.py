@@ -36,7 +36,7 @@ def score_rows(model: Transformer, rows: Sequence[Sequence[int]], *, max_batch_t
         ids_BS = torch.zeros(len(batch), max(len(rows[index]) for index in batch), dtype=torch.long)
         for place, index in enumerate(batch):
             ids_BS[place, : len(rows[index])] = torch.as_tensor(rows[index])
-        nll_BS, greedy_BS = token_losses(model, ids_BS)
+        nll_BS, greedy_BS = (each.cpu() for each in token_losses(model, ids_BS.to(model.embedding.device)))
         for place, index in enumerate(batch):
             end = len(rows[index]) - 1
             scores[index] = TokenScores(nll_BS[place, :end].double().numpy(), greedy_BS[place, :end].numpy())

@@ -16,17 +16,19 @@ from typing import Any
 import torch
 import torch.distributed.checkpoint as dcp
 from pydantic import ValidationError
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.tensor import DTensor
 
-from glam.config import RunOptions, TrainConfig
+from glam.config import ModelConfig, RunOptions, TrainConfig
+from glam.model.saved import save_model
 from glam.model.transformer import Transformer
 from glam.records import Detour, FileEntry, Record
 from glam.store import Folder
 from glam.store.identity import file_sha256
-from glam.training.parallel import ParallelGroup
-from glam.training.position import Position
+from glam.training.parallel import ParallelGroup, whole
+from glam.training.position import TOTALS, Position
 from glam.training.stability import after_detours, on_the_way
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,9 @@ log = logging.getLogger(__name__)
 CHECKPOINTS = "checkpoints"
 DESCRIPTION = "checkpoint.json"
 DETOURS = "detours.jsonl"
+OPTIMIZER = "optimizer.safetensors"
+MODEL = "model."
+"""Before the names of weights."""
 KEPT = 2
 """Newest checkpoints that stay, of all and of those that training may go back to."""
 
@@ -116,27 +121,72 @@ class CheckpointWriter:
         return self._options.keep_every is not None and step % self._options.keep_every == 0
 
 
-def load_newest(run: Folder, model: Transformer, optimizer: torch.optim.Optimizer, group: ParallelGroup) -> Position:
-    """Loads the newest healthy checkpoint into model and optimizer; step 0 where there is none. Every worker asks."""
-    detours = run.read(DETOURS, Detour)
+def load_newest(
+    run: Folder,
+    model: Transformer,
+    optimizer: torch.optim.Optimizer,
+    group: ParallelGroup,
+    origin: Folder | None = None,
+) -> Position:
+    """Loads the newest healthy checkpoint into model and optimizer; where there is none, the end of the complete run
+    `origin`, or step 0. Every worker asks.
+    """
+    start = Position(step=0, elapsed_seconds=0.0)
+    if origin is not None:
+        start = Position.model_validate_json((origin.path / TOTALS).read_bytes())
+    detours = (*start.detours, *run.read(DETOURS, Detour))
     newest = group.of_first(_newest(run, detours) if group.is_first else 0)
-    if not newest:
-        return after_detours(Position(step=0, elapsed_seconds=0.0), detours)
-    path = run.path / CHECKPOINTS / f"{newest:08d}"
-    position = Checkpoint.model_validate_json((path / DESCRIPTION).read_bytes()).position
     state = _state(model, optimizer)
+    if newest:
+        path = run.path / CHECKPOINTS / f"{newest:08d}"
+        start = Checkpoint.model_validate_json((path / DESCRIPTION).read_bytes()).position
+        _load(path, state, group)
+    elif origin is not None:
+        if group.is_first:
+            origin.verify()
+        group.wait()
+        _load(origin.path, {name.removeprefix(MODEL): tensor for name, tensor in state.items()}, group)
+    if newest or origin is not None:
+        _restore(state, model, optimizer)
+    return after_detours(start, detours)
+
+
+def save_optimizer(run: Folder, model: Transformer, optimizer: torch.optim.Optimizer, group: ParallelGroup) -> None:
+    """Writes the optimizer's state of a run that is done, for another to go on from; every worker calls it."""
+    state = {name: whole(tensor) for name, tensor in _state(model, optimizer).items() if not name.startswith(MODEL)}
+    if group.is_first:
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, run.path / OPTIMIZER)
+
+
+def _load(path: Path, state: dict[str, Any], group: ParallelGroup) -> None:
     dcp.load(state, storage_reader=HuggingFaceStorageReader(str(path)), no_dist=group.world_size == 1)
-    _restore(state, model, optimizer)
-    return after_detours(position, detours)
 
 
-def discard(run: Folder, options: RunOptions) -> None:
-    """Removes the checkpoints of a run that has come to its end, but those that are kept for good."""
+def discard(run: Folder, options: RunOptions, model: ModelConfig, config: TrainConfig) -> None:
+    """Removes the checkpoints of a run that has come to its end; those that are kept for good get their weights as a
+    saved model besides, in `model/`.
+    """
     for path in _paths(run):
         if options.keep_every is None or int(path.name) % options.keep_every:
             shutil.rmtree(path)
+        else:
+            _join_weights(path, model, weight_dtype(config))
     if not _paths(run):
         shutil.rmtree(run.path / CHECKPOINTS, ignore_errors=True)
+
+
+def weight_dtype(config: TrainConfig) -> torch.dtype:
+    """Of weights, whatever products are computed in."""
+    return torch.float64 if config.precision == "float64" else torch.float32
+
+
+def _join_weights(path: Path, config: ModelConfig, dtype: torch.dtype) -> None:
+    with torch.device("meta"):
+        names = Transformer(config).to(dtype).state_dict()
+    weights = {name: torch.empty_like(tensor, device="cpu") for name, tensor in names.items()}
+    _load(path, {MODEL + name: tensor for name, tensor in weights.items()}, ParallelGroup())
+    (path / "model").mkdir(exist_ok=True)
+    save_model(path / "model", config, weights)
 
 
 def _newest(run: Folder, detours: Sequence[Detour]) -> int:
@@ -168,7 +218,7 @@ def _healthy(path: Path) -> Checkpoint | None:
 
 def _state(model: Transformer, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Flat named tensors of weights and optimizer."""
-    state: dict[str, Any] = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    state: dict[str, Any] = {MODEL + name: tensor for name, tensor in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         for moment, value in optimizer.state[parameter].items():
             state[f"optimizer.{name}.{moment}"] = value
@@ -178,7 +228,7 @@ def _state(model: Transformer, optimizer: torch.optim.Optimizer) -> dict[str, An
 def _restore(state: dict[str, Any], model: Transformer, optimizer: torch.optim.Optimizer) -> None:
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
-            tensor.copy_(state[f"model.{name}"])
+            tensor.copy_(state[MODEL + name])
     names = dict(model.named_parameters())
     for key, value in state.items():
         part, _, rest = key.partition(".")

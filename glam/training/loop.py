@@ -1,8 +1,8 @@
 """The training loop: resume, step, measure, save; yields what it logs and knows no driver.
 
 Everything is written into the open folder of the run: `steps.jsonl`, `experts.jsonl`, `heldout.jsonl`, `detours.jsonl`,
-checkpoints, a profile where one is asked for, and at the end `model.safetensors`, `model.json` and `totals.json`, whose
-presence says that training is done.
+checkpoints, a profile where one is asked for, and at the end `model.safetensors`, `optimizer.safetensors`,
+`model.json` and `totals.json`, whose presence says that training is done.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,12 +22,12 @@ from glam.model.transformer import Transformer
 from glam.records import Detour, ExpertLoad, HeldoutPoint, StepMetrics
 from glam.store import Folder, StoreError
 from glam.training import stability
-from glam.training.checkpoint import DETOURS, CheckpointWriter, load_newest
+from glam.training.checkpoint import DETOURS, CheckpointWriter, load_newest, save_optimizer, weight_dtype
 from glam.training.clock import Clock
 from glam.training.optimizer import optimizer as make_optimizer
 from glam.training.optimizer import set_learning_rate
 from glam.training.parallel import ParallelGroup, ignore_known_warnings, whole
-from glam.training.position import Position, StreamHash
+from glam.training.position import TOTALS, Position, StreamHash
 from glam.training.profile import profiler
 from glam.training.schedule import learning_rate
 from glam.training.step import StepResult, train_step
@@ -36,7 +36,6 @@ from glam.training.throughput import peak_flops
 STEPS = "steps.jsonl"
 EXPERTS = "experts.jsonl"
 HELDOUT = "heldout.jsonl"
-TOTALS = "totals.json"
 
 
 class BatchSource(Protocol):
@@ -63,6 +62,8 @@ class Run:
     options: RunOptions
     asked_to_stop: Callable[[], bool] = field(default=lambda: False)
     """Asked after every step, of the first worker alone."""
+    origin: Folder | None = None
+    """The complete run whose end this one goes on from, where its configuration says so."""
 
 
 class Stopped(StoreError):
@@ -90,14 +91,7 @@ def train(run: Run, group: ParallelGroup, meter: Meter) -> Iterator[StepMetrics]
 def _from_newest_checkpoint(run: Run, group: ParallelGroup, meter: Meter) -> Iterator[StepMetrics]:
     config, options = run.config, run.options
     share = group.share(config.global_batch_size)
-    model = Transformer(run.model).to(torch.float64 if config.precision == "float64" else torch.float32)
-    model.recompute_activations = options.recompute_activations
-    model.initialize(config.seed)
-    group.distribute(model)
-    optimizer = make_optimizer(model, config)
-    position = load_newest(run.folder, model, optimizer, group)
-    if group.is_first:
-        _forget_after(run.folder, position.step)
+    model, optimizer, position = _open(run, group)
     writer = CheckpointWriter(run.folder, config, options, group)
     clock = Clock(meter, group, position)
     stream = StreamHash(group, position.stream_hash)
@@ -142,10 +136,27 @@ def _from_newest_checkpoint(run: Run, group: ParallelGroup, meter: Meter) -> Ite
                 )
             profile.step_done()
     weights = {name: whole(tensor) for name, tensor in model.state_dict().items()}
+    save_optimizer(run.folder, model, optimizer, group)
     if group.is_first:
         save_model(run.folder.path, model.config, weights)
         run.folder.write_text(TOTALS, position.model_dump_json())
     group.wait()
+
+
+def _open(run: Run, group: ParallelGroup) -> tuple[Transformer, torch.optim.Optimizer, Position]:
+    """Model and optimizer as they are at the position from which training goes on, and the records up to there."""
+    model = Transformer(run.model).to(weight_dtype(run.config))
+    model.recompute_activations = run.options.recompute_activations
+    model.initialize(run.config.seed)
+    model.to(group.device)
+    group.distribute(model)
+    optimizer = make_optimizer(model, run.config)
+    position = load_newest(run.folder, model, optimizer, group, run.origin)
+    if group.is_first:
+        if run.origin is not None and not (run.folder.path / STEPS).exists():
+            _copy_records(run.origin, run.folder)
+        _forget_after(run.folder, position.step)
+    return model, optimizer, position
 
 
 def heldout_loss(model: Transformer, rows: Sequence[Sequence[int]], group: ParallelGroup) -> float:
@@ -271,6 +282,13 @@ def _used_up(position: Position, options: RunOptions) -> bool:
     return (options.max_minutes is not None and position.elapsed_seconds >= 60 * options.max_minutes) or (
         options.max_joules is not None and joules is not None and joules >= options.max_joules
     )
+
+
+def _copy_records(origin: Folder, folder: Folder) -> None:
+    """The curve of a continued run begins where the first one began."""
+    for name in (STEPS, EXPERTS, HELDOUT):
+        if (origin.path / name).exists():
+            folder.write_text(name, (origin.path / name).read_text("utf-8"))
 
 
 def _forget_after(folder: Folder, step: int) -> None:

@@ -63,7 +63,7 @@ class Adafactor(torch.optim.Optimizer):
         squared = local(_gradient(parameter)).square() + EPSILON_SQUARED_GRADIENT
         if "row" not in state:
             local(state["square"]).lerp_(squared, _weight_of_new(state))
-            return torch.zeros(())
+            return squared.new_zeros(())
         local(state["row"]).lerp_(squared.mean(dim=-1), _weight_of_new(state))
         return squared.sum(dim=-2)
 
@@ -118,7 +118,7 @@ def adamw(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.opti
     for group in made.param_groups:
         for parameter in group["params"]:
             made.state[parameter] = {
-                "step": torch.tensor(0.0),
+                "step": torch.zeros((), device=parameter.device),
                 "exp_avg": torch.zeros_like(parameter),
                 "exp_avg_sq": torch.zeros_like(parameter),
             }

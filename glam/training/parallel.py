@@ -12,6 +12,7 @@ What is cut is a DTensor, and knows its whole: so checkpoints, means and norms a
 
 # R rows sorted by expert, E experts, D workers of an expert group, L = E / D experts of one worker
 import math
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from glam.config import ModelConfig, RunOptions
 from glam.model.experts import Compute, Experts
 from glam.model.transformer import Transformer
 
+CPU = torch.device("cpu")
 REPLICAS, EXPERT_PARALLEL = "replicas", "expert_parallel"
 
 
@@ -37,6 +39,8 @@ class ParallelGroup:
 
     rank: int = 0
     world_size: int = 1
+    device: torch.device = CPU
+    """Where this worker computes."""
     sharded: bool = False
     mesh: DeviceMesh | None = None
     """(replicas, expert_parallel), of this process's group; None: alone."""
@@ -50,14 +54,16 @@ class ParallelGroup:
         Raises ValueError where expert groups do not divide the workers.
         """
         options = options or RunOptions()
+        device = own_gpu() if options.use_gpu else CPU
         if not dist.is_initialized():
-            return cls()
+            return cls(device=device)
         size, together = dist.get_world_size(), options.expert_parallel
         if size % together:
             raise ValueError(f"expert_parallel={together} does not divide {size} workers; choose one that does")
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        mesh = init_device_mesh(device, (size // together, together), mesh_dim_names=(REPLICAS, EXPERT_PARALLEL))
-        return cls(rank=dist.get_rank(), world_size=size, sharded=options.layout == "sharded", mesh=mesh)
+        shape = (size // together, together)
+        mesh = init_device_mesh(device.type, shape, mesh_dim_names=(REPLICAS, EXPERT_PARALLEL))
+        sharded = options.layout == "sharded"
+        return cls(rank=dist.get_rank(), world_size=size, device=device, sharded=sharded, mesh=mesh)
 
     @property
     def is_first(self) -> bool:
@@ -139,7 +145,7 @@ class ParallelGroup:
         parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
         if not any(isinstance(parameter, DTensor) for parameter in parameters):
             return nn.utils.clip_grad_norm_(parameters, max_norm)
-        whole, cut = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+        whole, cut = torch.zeros(2, dtype=torch.float64, device=self.device)
         for parameter in parameters:
             gradient = parameter.grad
             if isinstance(gradient, DTensor):
@@ -243,6 +249,23 @@ class _AllToAll(torch.autograd.Function):
         d_rows_RM = d_arrived_RM.new_empty(sum(sent), d_arrived_RM.shape[1])
         dist.all_to_all_single(d_rows_RM, d_arrived_RM.contiguous(), sent, received, group=context.group)
         return d_rows_RM, None, None, None
+
+
+def own_gpu() -> torch.device:
+    """The GPU of this process: of those that it sees the one that LOCAL_RANK names, as torchrun sets it, or the first.
+
+    Raises ValueError where there is none. Untested on GPUs.
+    """
+    if not torch.cuda.is_available():
+        raise ValueError("use_gpu=true, and torch finds no GPU here: leave it away, or install a build of torch for it")
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    torch.cuda.set_device(device)
+    return device
+
+
+def backend(options: RunOptions) -> str:
+    """Of the process group: what carries the tensors of each kind of device."""
+    return "cpu:gloo,cuda:nccl" if options.use_gpu else "gloo"
 
 
 def whole(tensor: Tensor) -> Tensor:

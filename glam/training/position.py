@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from glam.records import Detour, Record
 from glam.training.parallel import ParallelGroup
 
+TOTALS = "totals.json"
+"""The position of a run that is done."""
 LANES = 4
 """64-bit numbers of a stream hash."""
 

@@ -40,7 +40,7 @@ class StepProfiler:
         self._optimizer = optimizer
         self._hooks: list[Any] = []
         self._steps_done = 0
-        self._on_device = torch.cuda.is_available()
+        self._on_device = any(parameter.is_cuda for parameter in model.parameters())
         activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if self._on_device else [])]
         self._profile = torch_profile(
             activities=activities,

@@ -43,7 +43,8 @@ def step_to_go_back_to(position: Position, reason: str, config: TrainConfig) -> 
         )
     every = config.rollback_steps
     step = max(0, position.step - 1) // every * every
-    return max(0, step - every * sum(each.step >= step for each in position.detours))
+    step -= every * sum(each.step >= step for each in position.detours)
+    return max(config.continues or 0, step)
 
 
 def after_detours(position: Position, detours: Sequence[Detour]) -> Position:

@@ -56,13 +56,13 @@ def train_step(
     load_LE: Tensor | None = None
     for piece in pieces:
         share = len(piece) * group.world_size / config.global_batch_size  # of what workers have in the mean
-        inputs_BS, targets_BS, segment_BS = unpack(piece, end_of_text)
-        row_key_B = torch.arange(first_row, first_row + len(piece))
+        inputs_BS, targets_BS, segment_BS = (ids.to(group.device) for ids in unpack(piece, end_of_text))
+        row_key_B = torch.arange(first_row, first_row + len(piece), device=group.device)
         first_row += len(piece)
         with torch.autocast(inputs_BS.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
             output = model(inputs_BS, segment_BS, row_key_B)
             loss = F.cross_entropy(output.logits_BSV.flatten(0, 1), targets_BS.flatten())
-            output_z = _output_z_loss(output.logits_BSV) if config.output_z_loss_weight else torch.zeros(())
+            output_z = _output_z_loss(output.logits_BSV) if config.output_z_loss_weight else loss.new_zeros(())
         (share * objective(loss, output_z, output.routing, config)).backward()
         values = share * _reported(loss, output_z, output.routing)
         sums = values if sums is None else sums + values

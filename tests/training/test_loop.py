@@ -1,13 +1,22 @@
 """A run is the same run however often it was interrupted."""
 
+import dataclasses
+import hashlib
 import logging
+from typing import Any
 
 import pytest
+import torch
 
+from glam.config import ModelConfig, RunOptions, TrainConfig
+from glam.model.saved import load_model
 from glam.records import HeldoutPoint, StepMetrics
-from glam.store import Folder
+from glam.store import Folder, Store, StoreError
 from glam.study import dense_twin
+from glam.training.checkpoint import CHECKPOINTS, OPTIMIZER, discard
 from glam.training.loop import HELDOUT, STEPS
+from glam.training.position import TOTALS, Position
+from glam.training.stability import step_to_go_back_to
 from tests.training.conftest import TOY, final_weights, make_run, train_through
 
 
@@ -87,3 +96,69 @@ def test_unknown_energy_stays_unknown(folder: Folder) -> None:
     assert {(metrics.energy_joules, metrics.energy_method) for metrics in train_through(make_run(folder))} == {
         (None, "none")
     }
+
+
+@pytest.mark.parametrize("optimizer", ["adafactor", "adamw"])
+@pytest.mark.parametrize("model", [TOY, dense_twin(TOY)], ids=["sparse", "dense"])
+def test_a_finished_run_goes_on_as_one_that_never_ended(store: Store, model: ModelConfig, optimizer: str) -> None:
+    """Under a schedule that does not look at the number of steps."""
+    short, long, continued = (finished(store, name) for name in ("short", "long", "continued"))
+    changes: dict[str, Any] = {"model": model, "optimizer": optimizer, "num_steps": 9}
+    train_through(make_run(long, **changes))
+    train_through(make_run(short, **{**changes, "num_steps": 4}))
+    short.commit(config={}, revision=0)
+    going_on = make_run(continued, **changes, continues=4, save_every=2)
+    going_on = dataclasses.replace(going_on, origin=short)
+    train_through(going_on, stop_after=7)  # interrupted on its way
+    train_through(going_on)
+    assert final_weights(continued) == final_weights(long)
+    assert (continued.path / OPTIMIZER).read_bytes() == (long.path / OPTIMIZER).read_bytes()
+    assert [r.loss for r in continued.read(STEPS, StepMetrics)] == [r.loss for r in long.read(STEPS, StepMetrics)]
+    assert position(continued).stream_hash == position(long).stream_hash
+    assert position(continued).elapsed_seconds > position(short).elapsed_seconds
+
+
+def test_a_damaged_run_is_not_continued(store: Store) -> None:
+    short, continued = finished(store, "short"), finished(store, "continued")
+    train_through(make_run(short, num_steps=2))
+    short.commit(config={}, revision=0)
+    (short.path / OPTIMIZER).write_bytes((short.path / OPTIMIZER).read_bytes()[:-1] + b"x")
+    with pytest.raises(StoreError, match=OPTIMIZER):
+        train_through(dataclasses.replace(make_run(continued, num_steps=4, continues=2), origin=short))
+
+
+def test_a_continued_run_never_goes_back_beyond_its_beginning() -> None:
+    config = TrainConfig(num_steps=40, continues=25, global_batch_size=1, rollback_every=10)
+    assert step_to_go_back_to(Position(step=28, elapsed_seconds=0.0), "test", config) == 25
+    assert step_to_go_back_to(Position(step=38, elapsed_seconds=0.0), "test", config) == 30
+
+
+@pytest.mark.parametrize("model", [TOY, dense_twin(TOY)], ids=["sparse", "dense"])
+def test_checkpoints_kept_for_good_stay_and_become_models(folder: Folder, model: ModelConfig) -> None:
+    run = make_run(folder, model=model, num_steps=12)
+    options = RunOptions(log_every=1, save_every=1, keep_every=4)
+    train_through(dataclasses.replace(run, options=options))
+    discard(folder, options, run.model, run.config)
+    kept = sorted((folder.path / CHECKPOINTS).iterdir())
+    assert [path.name for path in kept] == ["00000004", "00000008", "00000012"]
+    final, last, earlier = (
+        load_model(path).state_dict() for path in (folder.path, kept[-1] / "model", kept[0] / "model")
+    )
+    assert all(torch.equal(final[name], last[name]) for name in final)
+    assert not all(torch.equal(final[name], earlier[name]) for name in final)
+
+
+def test_no_checkpoint_stays_where_none_is_to_be_kept(folder: Folder) -> None:
+    run = make_run(folder, save_every=1)
+    train_through(run)
+    discard(folder, run.options, run.model, run.config)
+    assert not (folder.path / CHECKPOINTS).exists()
+
+
+def finished(store: Store, name: str) -> Folder:
+    with store.claim("runs", name, hashlib.sha256(name.encode()).hexdigest()[:16]) as folder:
+        return folder
+
+
+def position(folder: Folder) -> Position:
+    return Position.model_validate_json((folder.path / TOTALS).read_bytes())

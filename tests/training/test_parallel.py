@@ -16,9 +16,8 @@ from glam.model.transformer import Transformer
 from glam.records import HeldoutPoint, StepMetrics
 from glam.store import Folder, Store
 from glam.study import dense_twin
-from glam.training.loop import TOTALS
 from glam.training.parallel import ParallelGroup, whole
-from glam.training.position import Position
+from glam.training.position import TOTALS, Position
 from glam.training.step import objective, unpack
 from tests.training.conftest import TOY, Stream, final_weights, make_run, train_through
 from tests.training.on_workers import on_workers

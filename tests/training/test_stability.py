@@ -12,8 +12,8 @@ from glam.records import Detour, StepMetrics
 from glam.store import Folder
 from glam.training import loop
 from glam.training.checkpoint import DETOURS
-from glam.training.loop import STEPS, TOTALS
-from glam.training.position import Position
+from glam.training.loop import STEPS
+from glam.training.position import TOTALS, Position
 from glam.training.stability import MOST_SKIPPED_IN_A_ROW, TrainingDiverged, after_detours
 from glam.training.step import StepResult, train_step
 from tests.training.conftest import final_weights, make_run, train_through

@@ -11,13 +11,14 @@ from glam.energy.meter import NoMeter
 from glam.lineage import run_stage
 from glam.records import HeldoutPoint, RunSummary, StepMetrics
 from glam.store import Store
-from glam.training.loop import STEPS, TOTALS
+from glam.training.loop import STEPS
 from glam.training.loop import train as train_loop
 from glam.training.parallel import ParallelGroup
-from glam.training.position import Position
+from glam.training.position import TOTALS, Position
 from glam.variants import VARIANTS
 from tests.data.conftest import prepare_here
-from workers.train import open_run, train
+from workers.run import open_run
+from workers.train import train
 
 pytestmark = pytest.mark.ray
 STEPS_BEFORE_THE_LOSS = 20

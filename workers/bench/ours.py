@@ -33,7 +33,7 @@ from glam.training.position import Position
 from glam.training.step import train_step
 from workers.alone import AloneOrder, run_order
 from workers.cluster import cluster
-from workers.train import open_run
+from workers.run import open_run
 from workers.train import train as train_under_ray
 
 Call = Callable[[], object]
