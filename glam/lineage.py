@@ -213,7 +213,8 @@ def study_stages(study: Study) -> StudyStages:
     verdict = _stage(
         "verdicts",
         study.name,
-        study.model_dump(mode="json", include={"arms", "pairs", "varies", "match", "seeds"}),
+        study.model_dump(mode="json", include={"arms", "pairs", "varies", "match"})
+        | {"seeds": {arm: study.seeds_of(arm) for arm in study.arms}},
         (*(run.stage for run in runs), *(score.stage for score in scores)),
         analysis,
     )

@@ -25,9 +25,9 @@ class Study(Config):
     name: str
     description: str = ""
     arms: dict[str, Experiment] = Field(min_length=1)
-    """By name; the first is the one whose advantage is reported, the second its baseline."""
+    """By name."""
     pairs: tuple[tuple[str, str], ...] = ()
-    """(arm, its baseline) that are compared; empty: every arm with the second one."""
+    """(arm whose advantage is reported, its baseline) that are compared; empty: every arm with the second one."""
     varies: tuple[str, ...] = ("model",)
     """Dotted fields in which arms may differ; a prefix stands for all below it."""
     match: Match = "flops_per_token"
@@ -41,6 +41,8 @@ class Study(Config):
         if unknown := sorted(set(named) - set(self.arms)):
             raise ValueError(f"pairs or arm_seeds name {unknown[0]!r}; the arms are: {', '.join(self.arms)}")
         for one, two in self.compared:
+            if one == two or self.compared.count((one, two)) > 1:
+                raise ValueError(f"pairs compare {one!r} with {two!r}: name two different arms, once")
             if self.seeds_of(one) != self.seeds_of(two):
                 raise ValueError(
                     f"{one!r} and {two!r} are compared seed by seed but have {self.seeds_of(one)} and "

@@ -47,6 +47,9 @@ def test_named_pairs_are_compared_and_only_they_must_be_alike() -> None:
         replace(study, pairs=(("16m_8e", "4m_dense"),))
     with pytest.raises(ValidationError, match="name '2m_8e'; the arms are: 1m_dense"):
         replace(study, pairs=(("2m_8e", "1m_dense"),))
+    for silly in ((("1m_8e", "1m_8e"),), (("1m_8e", "1m_dense"), ("1m_8e", "1m_dense"))):
+        with pytest.raises(ValidationError, match="name two different arms, once"):
+            replace(study, pairs=silly)
 
 
 def test_arms_may_have_seeds_of_their_own() -> None:

@@ -47,15 +47,15 @@ AXIS_LABELS: dict[Axis, str] = {
 }
 
 
-def loss_chart(verdict: Verdict, axis: Axis) -> str | None:
-    """Held-out loss against one cost, a thin line a seed; None where no run has that cost."""
-    drawn = [(record, _points(record, axis)) for record in verdict.runs]
+def loss_chart(verdict: Verdict, arms: Sequence[str], axis: Axis) -> str | None:
+    """Held-out loss of some arms against one cost, a thin line a seed; None where none of their runs has that cost."""
+    drawn = [(record, _points(record, axis)) for record in verdict.runs if record.summary.arm in arms]
     if not any(points for _, points in drawn):
         return None
     with rc_context(STYLE):
         figure, axes = _canvas(4.6, 3.0)
         for record, points in drawn:
-            number = [arm.arm for arm in verdict.arms].index(record.summary.arm)
+            number = arms.index(record.summary.arm)
             xs, losses = [x for x, _ in points], [loss for _, loss in points]
             style = {"color": ARMS[number % len(ARMS)], "linestyle": "-" if number % 2 == 0 else (0, (5, 2))}
             axes.plot(xs, losses, linewidth=1.6, marker="o", markersize=3.2, **style)
@@ -64,15 +64,16 @@ def loss_chart(verdict: Verdict, axis: Axis) -> str | None:
         axes.set_xlim(left=0)
         axes.set_xlabel(AXIS_LABELS[axis])
         axes.set_ylabel("held-out nats per token")
-        return _svg(figure, salt=f"loss-{axis}", label=f"Held-out loss against {AXIS_LABELS[axis]}")
+        return _svg(figure, salt=f"loss-{axis}-{'-'.join(arms)}", label=f"Held-out loss against {AXIS_LABELS[axis]}")
 
 
-def task_chart(verdict: Verdict, contrast: Contrast) -> str | None:
-    """Both arms' accuracy on every task setting, with chance; None where there is no task."""
+def task_chart(contrast: Contrast, arms: Sequence[str]) -> str | None:
+    """Both arms' accuracy on every task setting, with chance, in the colours of their curves among `arms`; None where
+    there is no task.
+    """
     tasks = [task for task in contrast.tasks if task.first is not None and task.second is not None]
     if not tasks:
         return None
-    names = [arm.arm for arm in verdict.arms]
     with rc_context(STYLE):
         figure, axes = _canvas(9.4, 0.45 + 0.5 * len(tasks))
         for side, (arm, values) in enumerate(
@@ -80,7 +81,7 @@ def task_chart(verdict: Verdict, contrast: Contrast) -> str | None:
         ):
             places = [row + 0.18 * (2 * side - 1) for row in range(len(tasks))]
             widths = [100 * value for value in values if value is not None]
-            axes.barh(places, widths, height=0.32, color=ARMS[names.index(arm) % len(ARMS)])
+            axes.barh(places, widths, height=0.32, color=ARMS[arms.index(arm) % len(ARMS)])
         for row, task in enumerate(tasks):
             if task.chance is not None:
                 axes.plot([100 * task.chance] * 2, [row - 0.42, row + 0.42], color=INK, linewidth=1.4)
@@ -88,7 +89,9 @@ def task_chart(verdict: Verdict, contrast: Contrast) -> str | None:
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("accuracy in percent; the upright line is chance")
         _task_rows(axes, tasks)
-        return _svg(figure, salt=f"tasks-{contrast.first}", label="Accuracy of both arms on every task")
+        return _svg(
+            figure, salt=f"tasks-{contrast.first}-{contrast.second}", label="Accuracy of both arms on every task"
+        )
 
 
 def difference_chart(contrast: Contrast) -> str | None:
@@ -108,7 +111,11 @@ def difference_chart(contrast: Contrast) -> str | None:
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(f"{contrast.first} minus {contrast.second}, percentage points, 95 % interval")
         _task_rows(axes, tasks)
-        return _svg(figure, salt=f"difference-{contrast.first}", label="Paired differences with 95 % intervals")
+        return _svg(
+            figure,
+            salt=f"difference-{contrast.first}-{contrast.second}",
+            label="Paired differences with 95 % intervals",
+        )
 
 
 def _points(record: RunRecord, axis: Axis) -> list[tuple[float, float]]:

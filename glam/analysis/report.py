@@ -26,9 +26,16 @@ def render_report(verdict: Verdict) -> str:
     return template.render(
         verdict=verdict,
         axis_labels=AXIS_LABELS,
-        loss_charts=[(axis, _trusted(loss_chart(verdict, axis))) for axis in AXES],
+        groups=[
+            (arms, [(axis, _trusted(loss_chart(verdict, arms, axis))) for axis in AXES])
+            for arms in verdict.groups.values()
+        ],
         contrasts=[
-            (contrast, _trusted(task_chart(verdict, contrast)), _trusted(difference_chart(contrast)))
+            (
+                contrast,
+                _trusted(task_chart(contrast, verdict.groups[contrast.second])),
+                _trusted(difference_chart(contrast)),
+            )
             for contrast in verdict.contrasts
         ],
         data_rows=flat(verdict.data or {})[:MAX_DATA_ROWS],

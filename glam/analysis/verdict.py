@@ -144,3 +144,13 @@ class Verdict(Record):
     sentence: str
     """The conclusion in plain English."""
     caveats: tuple[str, ...]
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """By baseline, it and the arms compared with it, as they stand in `arms`; all of them where nothing is."""
+        if not self.contrasts:
+            return {self.arms[0].arm: tuple(arm.arm for arm in self.arms)}
+        together = {each.second: {each.second} for each in self.contrasts}
+        for each in self.contrasts:
+            together[each.second].add(each.first)
+        return {second: tuple(arm.arm for arm in self.arms if arm.arm in names) for second, names in together.items()}

@@ -137,7 +137,7 @@ def _run(arm: str, seed: int, effect: float, energy_method: str) -> RunEvidence:
 
 @pytest.fixture
 def make_study() -> MakeStudy:
-    """A sparse arm and its dense twin; keyword `seeds`, `schedule`, `arms` (names of further sparse arms)."""
+    """A sparse arm and its dense twin; keyword `seeds`, `schedule`, `more` (number of further sparse arms)."""
 
     def make(*, seeds: tuple[int, ...] = (0, 1), schedule: str = "inverse_sqrt", more: int = 0) -> Study:
         sparse = Experiment(
@@ -152,6 +152,20 @@ def make_study() -> MakeStudy:
         return Study(name="toy", description="Invented numbers.", arms=arms, varies=("model",), seeds=seeds)
 
     return make
+
+
+@pytest.fixture
+def rungs(make_study: MakeStudy) -> Study:
+    """Eight arms: a sparse, two larger sparse and a dense one, at two sizes, the larger size with fewer seeds."""
+    small = make_study(more=2)
+    arms = {f"{size}_{name}": arm for size in ("small", "large") for name, arm in small.arms.items()}
+    return replace(
+        small,
+        arms=arms,
+        pairs=tuple((arm, f"{arm.partition('_')[0]}_dense") for arm in arms if not arm.endswith("_dense")),
+        seeds=(0,),
+        arm_seeds={arm: (0, 1, 2) for arm in arms if arm.startswith("small")},
+    )
 
 
 @pytest.fixture

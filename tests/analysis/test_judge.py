@@ -61,6 +61,16 @@ def test_every_other_arm_stands_against_the_second(make_study, make_evidence):
     ]
 
 
+def test_named_pairs_are_judged_each_over_its_own_seeds(rungs, make_evidence):
+    found = judge(rungs, make_evidence(rungs))
+    assert {(each.first, each.second) for each in found.contrasts} == set(rungs.pairs)
+    assert {arm.arm: arm.num_runs for arm in found.arms} == {arm: len(rungs.seeds_of(arm)) for arm in rungs.arms}
+    for each in found.contrasts:
+        scope = "training" if each.first.startswith("small") else "these runs"
+        assert each.loss.difference.scope == scope, each.first
+        assert [reading.seed for reading in each.axes[0].seeds] == list(rungs.seeds_of(each.first))
+
+
 def test_different_numerics_are_refused_with_the_fields(make_study, make_evidence):
     study = make_study()
     evidence = make_evidence(study)

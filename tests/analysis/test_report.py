@@ -3,6 +3,7 @@ from html.parser import HTMLParser
 from glam.analysis.judge import judge
 from glam.analysis.report import flat, render_report
 from glam.analysis.verdict import Verdict
+from glam.config import replace
 
 
 class Page(HTMLParser):
@@ -77,6 +78,24 @@ def test_a_study_of_one_arm_has_a_report(make_study, make_evidence):
     alone = study.model_copy(update={"arms": {"dense": study.arms["dense"]}})
     html = render_report(judge(alone, make_evidence(alone)))
     assert "One arm, dense: nothing to compare it with." in html
+
+
+def test_arms_share_a_chart_with_those_of_their_baseline_alone(rungs, make_evidence):
+    verdict = judge(rungs, make_evidence(rungs))
+    assert verdict.groups == {
+        f"{size}_dense": tuple(arm for arm in rungs.arms if arm.startswith(size)) for size in ("small", "large")
+    }
+    html = render_report(verdict)
+    page = Page(html)
+    assert len(page.ids) == len(set(page.ids))
+    assert html.count("Held-out loss against training tokens") == 2
+    assert "Seeds 0, 1, 2, not all of them for every arm." in html
+
+
+def test_two_baselines_of_one_arm_keep_their_charts_apart(rungs, make_evidence):
+    both = replace(rungs, pairs=(("small_sparse", "small_dense"), ("small_sparse", "small_sparse_8e")), match="none")
+    page = Page(render_report(judge(both, make_evidence(both))))
+    assert len(page.ids) == len(set(page.ids))
 
 
 def test_facts_are_flattened_in_order():
