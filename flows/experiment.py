@@ -51,7 +51,7 @@ def run_experiment(
     study = override(find_recipe(recipe), settings)
     stages = study_stages(study)
     options = run_options(workers, threads, run_settings)
-    with cluster(cpus_needed=workers * threads), tracked(study, stages, options) as context:
+    with cluster(cpus_needed=options.cpus_needed), tracked(study, stages, options) as context:
         for data in stages.data:
             prepare(data, context, classifier_only=until == "classify")
         if until in ("classify", "prepare"):

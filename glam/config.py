@@ -366,7 +366,8 @@ class TrainConfig(Config):
     num_steps: int = Field(ge=1)
     continues: int | None = Field(default=None, ge=1, exclude_if=lambda value: value is None)
     """Goes on from the end of the run that is the same but for its `num_steps`, which was this; None: from the start.
-    Under a schedule that does not look at `num_steps` it ends where a run of all the steps does."""
+    It ends where a run of all the steps does if the schedule does not look at `num_steps` and, should it have to go
+    back, `rollback_every` is set."""
     global_batch_size: int = Field(ge=1)
     """Sequences in one optimizer step, over all workers."""
     optimizer: str = "adafactor"
@@ -495,6 +496,16 @@ class RunOptions(Config):
                 "that does"
             )
         return self
+
+    @property
+    def fewest_workers(self) -> int:
+        """With which training starts or goes on."""
+        return self.min_workers or self.num_workers
+
+    @property
+    def cpus_needed(self) -> int:
+        """Without which nothing is started."""
+        return self.fewest_workers * self.threads_per_worker
 
     @model_validator(mode="after")
     def may_lose_workers(self) -> Self:

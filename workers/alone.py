@@ -45,8 +45,8 @@ class AloneOrder(BaseModel):
     """A step after which each process ends itself with SIGKILL, whatever it is writing."""
 
 
-def run_order(order: AloneOrder, place: Path) -> list[int]:
-    """Runs one process a worker, in a new folder `place`, until they end: the most memory that each held, in bytes.
+def run_order(order: AloneOrder, place: Path) -> None:
+    """Runs one process a worker, in a new folder `place`, until they end.
 
     Raises StoreError where one ends otherwise than it was asked to.
     """
@@ -58,21 +58,23 @@ def run_order(order: AloneOrder, place: Path) -> list[int]:
         processes = [
             subprocess.Popen(
                 [sys.executable, "-m", "workers.alone", str(place / "order.json")],
-                env={**base, "RANK": str(rank), "WORLD_SIZE": str(size)} if size > 1 else base,
+                env={**base, **(ranks(rank, size) if size > 1 else {})},
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
             )
             for rank in range(size)
         ]
         expected = 0 if order.kill_at is None else -signal.SIGKILL
-        ends = [os.wait4(process.pid, 0) for process in processes]
-        codes = [os.waitstatus_to_exitcode(status) for _, status, _ in ends]
+        codes = [process.wait() for process in processes]
         if any(code != expected for code in codes):
             errors.seek(0)
             words = errors.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
             raise StoreError(f"a process that trained by itself ended with {codes}, not {expected}: {words[-1]}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return [usage.ru_maxrss * unit for _, _, usage in ends]
+
+
+def ranks(rank: int, world_size: int) -> dict[str, str]:
+    """What torchrun tells each of the processes on one machine."""
+    return {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world_size)}
 
 
 def main(order_path: str) -> None:
@@ -88,7 +90,9 @@ def main(order_path: str) -> None:
         )
     folder = Folder(order.run_path, order.reference)
     run = open_run(Store(order.store_root), order.model, order.train, order.reads, folder, order.options)
-    for metrics in train(run, ParallelGroup.of_process_group(order.options), open_meter()):
+    for metrics in train(
+        run, ParallelGroup.of_process_group(order.options), open_meter("none" if order.options.use_gpu else None)
+    ):
         if metrics.step == order.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
     if dist.is_initialized():

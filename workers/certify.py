@@ -21,8 +21,9 @@ from workers.numerics import numerics
 
 CERTIFICATE = "certificate.json"
 MIN_STEPS = 10
-LAYOUT = ("num_workers", "threads_per_worker", "layout", "expert_parallel", "micro_batch_size")
-"""Options that decide the last bits, recorded in a run's manifest."""
+LAYOUT = ("num_workers", "threads_per_worker", "layout", "expert_parallel", "micro_batch_size", "use_gpu")
+"""Options that decide the last bits, recorded in a run's manifest where they are set."""
+NUM_SAVES = 8
 
 
 def certify(run: Folder, store: Store, *, seed: int = 0, log: Callable[[str], None] = print) -> Certificate:
@@ -48,15 +49,15 @@ def certify(run: Folder, store: Store, *, seed: int = 0, log: Callable[[str], No
         raise StoreError(
             f"{run.reference} has {config.num_steps - begins_at} steps; two kills need at least {MIN_STEPS}"
         )
-    options = RunOptions.model_validate(
-        {name: manifest.numerics[name] for name in LAYOUT}
-        | {"log_every": 1, "save_every": max(1, config.num_steps // 8)}
-    )
-    here = numerics(**{name: getattr(options, name) for name in LAYOUT})
+    layout = {name: manifest.numerics[name] for name in LAYOUT if name in manifest.numerics}
+    save_every = max(1, (config.num_steps - begins_at) // NUM_SAVES)
+    options = RunOptions.model_validate({**layout, "log_every": 1, "save_every": save_every})
+    here = numerics(**layout)
     mark = fingerprint({"run": run.manifest_hash(), "numerics": here, "seed": seed}, revision=training.REVISION)
     with store.claim("certificates", run.reference.label, mark) as folder:
         if not folder.complete:
-            same_numerics = here == manifest.numerics
+            # The end that a run goes on from is taken as it is, so who made that does not matter here.
+            same_numerics = here == {name: each for name, each in manifest.numerics.items() if name != "origin"}
             with tempfile.TemporaryDirectory(dir=folder.path) as scratch:
                 made = _Maker(run, store, config, options, Path(scratch), log)
                 original = run if same_numerics else made.anew("straight", kill_at=())[0]
@@ -126,7 +127,7 @@ class _Maker:
             )
             for step in (*kill_at, None):
                 if killed_at:
-                    resumed_from.append(_newest_checkpoint(folder))
+                    resumed_from.append(_newest_checkpoint(folder) or self._config.continues or 0)
                 run_order(order.model_copy(update={"kill_at": step}), self._scratch / f"{name}-{step}")
                 if step is not None:
                     killed_at.append(step)

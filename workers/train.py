@@ -86,6 +86,7 @@ def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetric
                 threads_per_worker=options.threads_per_worker,
                 micro_batch_size=options.micro_batch_size,
                 **({"use_gpu": True} if options.use_gpu else {}),
+                **({"origin": _origin_numerics(run, store)} if run.origin is not None else {}),
             ),
         )
     return folder
@@ -105,7 +106,7 @@ def train_on_worker(order: TrainOrder) -> None:
         reads = {read.kind: read.fingerprint for read in run.stage.reads}
         work = open_run(store, run.experiment.model, run.experiment.train, reads, folder, order.options)
         with contextlib.suppress(Stopped):  # whoever asked knows; Ray would take it for a failure and start again
-            for _ in train_loop(work, group, open_meter()):
+            for _ in train_loop(work, group, open_meter("none" if order.options.use_gpu else None)):
                 pass
 
 
@@ -133,9 +134,9 @@ class _Trainer(DataParallelTrainer):
 
 def _fit(order: TrainOrder, folder: Folder) -> None:
     options, snapshots = order.options, ray_snapshots(Path(order.store_root))
-    if options.use_gpu and ray.cluster_resources().get("GPU", 0) < options.num_workers:
+    if options.use_gpu and ray.cluster_resources().get("GPU", 0) < options.fewest_workers:
         raise NotEnoughResources(
-            f"{options.num_workers} workers with a GPU each asked for, the Ray cluster has "
+            f"{options.fewest_workers} workers with a GPU each asked for, the Ray cluster has "
             f"{ray.cluster_resources().get('GPU', 0):g} GPUs: ask for fewer (--workers), or leave use_gpu away"
         )
     # A fresh name for each attempt: Ray refuses to go on where it knew a checkpoint that is gone.
@@ -151,7 +152,9 @@ def _fit(order: TrainOrder, folder: Folder) -> None:
             resources_per_worker={"CPU": options.threads_per_worker, **({"GPU": 1} if options.use_gpu else {})},
         ),
         run_config=RunConfig(
-            name=name, storage_path=str(snapshots), failure_config=FailureConfig(max_failures=MAX_FAILURES)
+            name=name,
+            storage_path=str(snapshots),
+            failure_config=FailureConfig(max_failures=MAX_FAILURES + options.num_workers - options.fewest_workers),
         ),
     )
     with _no_wait_for_a_dashboard():
@@ -281,6 +284,12 @@ def _summary(run: RunStage, folder: Folder, options: RunOptions) -> RunSummary:
         worker_counts=totals.worker_counts,
         threads_per_worker=options.threads_per_worker,
     )
+
+
+def _origin_numerics(run: RunStage, store: Store) -> dict[str, object]:
+    """Of the run that it goes on from: they decide its last bits too."""
+    assert run.origin is not None, "who asks has looked"
+    return dict(store.open("runs", run.origin.stage.reference.fingerprint).manifest().numerics or {})
 
 
 def _worker_counts(folder: Folder) -> int | list[int]:

@@ -129,7 +129,7 @@ def _run_flow(
     run_settings: list[str],
     until: Verb,
 ) -> None:
-    require_cpus(workers * threads)
+    require_cpus(run_options(workers, threads, run_settings).cpus_needed)
     os.environ["GLAM_STORE"] = str(store.root)
     with local_api(store.root) as api:
         # Imported while the server starts; both take seconds.

@@ -59,7 +59,7 @@ class Measurement:
     call_bytes: int
     """The most memory held, above what lay there before the first call."""
     facts: Mapping[str, float] = field(default_factory=dict)
-    """What calls returned of their own results, such as how right they are; the median round's."""
+    """What calls returned of their own results, such as how right they are; the median of each over the rounds."""
 
     @property
     def median_seconds(self) -> float:

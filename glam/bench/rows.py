@@ -55,6 +55,11 @@ def call_bytes_per_work(contestant: Contestant, measured: Measurement) -> float:
     return measured.call_bytes / contestant.work
 
 
+def fact(name: str) -> Measure:
+    """What calls found themselves."""
+    return lambda _, measured: measured.facts[name]
+
+
 @dataclass(frozen=True)
 class Claim:
     """A row that is yet to be measured."""

@@ -17,10 +17,15 @@ CONFIG = "model.json"
 
 def save_model(folder: Path, config: ModelConfig, weights: Mapping[str, Tensor]) -> None:
     """Writes `model.safetensors` and `model.json` into an existing folder; `weights` as `state_dict()` names them."""
-    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
-    with open(folder / WEIGHTS, "rb") as written:
-        os.fsync(written.fileno())  # the loop says that training is done only once the weights are safe
+    save_tensors(folder / WEIGHTS, weights)
     (folder / CONFIG).write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Writes a safetensors file, and waits until it is safe: the loop says then that training is done."""
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    with open(path, "rb") as written:
+        os.fsync(written.fileno())
 
 
 def load_model(folder: Path) -> Transformer:

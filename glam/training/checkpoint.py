@@ -16,18 +16,17 @@ from typing import Any
 import torch
 import torch.distributed.checkpoint as dcp
 from pydantic import ValidationError
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.tensor import DTensor
 
 from glam.config import ModelConfig, RunOptions, TrainConfig
-from glam.model.saved import save_model
+from glam.model.saved import save_model, save_tensors
 from glam.model.transformer import Transformer
 from glam.records import Detour, FileEntry, Record
 from glam.store import Folder
 from glam.store.identity import file_sha256
-from glam.training.parallel import ParallelGroup, whole
+from glam.training.parallel import ParallelGroup
 from glam.training.position import TOTALS, Position
 from glam.training.stability import after_detours, on_the_way
 
@@ -134,6 +133,7 @@ def load_newest(
     start = Position(step=0, elapsed_seconds=0.0)
     if origin is not None:
         start = Position.model_validate_json((origin.path / TOTALS).read_bytes())
+        start = start.model_copy(update={"worker_counts": ()})  # they say who made the steps of this run
     detours = (*start.detours, *run.read(DETOURS, Detour))
     newest = group.of_first(_newest(run, detours) if group.is_first else 0)
     state = _state(model, optimizer)
@@ -153,9 +153,10 @@ def load_newest(
 
 def save_optimizer(run: Folder, model: Transformer, optimizer: torch.optim.Optimizer, group: ParallelGroup) -> None:
     """Writes the optimizer's state of a run that is done, for another to go on from; every worker calls it."""
-    state = {name: whole(tensor) for name, tensor in _state(model, optimizer).items() if not name.startswith(MODEL)}
+    state = {name: tensor for name, tensor in _state(model, optimizer).items() if not name.startswith(MODEL)}
+    gathered = group.on_first(state)
     if group.is_first:
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, run.path / OPTIMIZER)
+        save_tensors(run.path / OPTIMIZER, gathered)
 
 
 def _load(path: Path, state: dict[str, Any], group: ParallelGroup) -> None:
@@ -238,7 +239,10 @@ def _restore(state: dict[str, Any], model: Transformer, optimizer: torch.optim.O
 
 
 def _copy(tensor: Tensor) -> Tensor:
-    """In the processor's memory, laid out among workers as the tensor is."""
+    """A copy, laid out among workers as the tensor is; in the processor's memory, but for what is cut among GPUs.
+
+    A DTensor lies on its mesh's kind of device, so that copy takes GPU memory while it is written. Untested on GPUs.
+    """
     if not isinstance(tensor, DTensor):
         return tensor.detach().to("cpu", copy=True)
     local = tensor.to_local().detach().to("cpu", copy=True)

@@ -31,7 +31,7 @@ class Clock:
         self._group = group
         self._elapsed_seconds = start.elapsed_seconds
         self._joules: list[float | None] = [start.energy_joules, start.energy_low_joules, start.energy_high_joules]
-        if start.step == 0 and meter.method != "none":
+        if start.step == 0 and not start.detours and meter.method != "none":
             self._joules = [0.0, 0.0, 0.0]
         self.last_seconds = 0.0
 

@@ -26,7 +26,7 @@ from glam.training.checkpoint import DETOURS, CheckpointWriter, load_newest, sav
 from glam.training.clock import Clock
 from glam.training.optimizer import optimizer as make_optimizer
 from glam.training.optimizer import set_learning_rate
-from glam.training.parallel import ParallelGroup, ignore_known_warnings, whole
+from glam.training.parallel import ParallelGroup, ignore_known_warnings
 from glam.training.position import TOTALS, Position, StreamHash
 from glam.training.profile import profiler
 from glam.training.schedule import learning_rate
@@ -135,12 +135,7 @@ def _from_newest_checkpoint(run: Run, group: ParallelGroup, meter: Meter) -> Ite
                     f"stopped after step {position.step} of {config.num_steps}, with a checkpoint to go on from"
                 )
             profile.step_done()
-    weights = {name: whole(tensor) for name, tensor in model.state_dict().items()}
-    save_optimizer(run.folder, model, optimizer, group)
-    if group.is_first:
-        save_model(run.folder.path, model.config, weights)
-        run.folder.write_text(TOTALS, position.model_dump_json())
-    group.wait()
+    _finish(run, model, optimizer, position, group)
 
 
 def _open(run: Run, group: ParallelGroup) -> tuple[Transformer, torch.optim.Optimizer, Position]:
@@ -157,6 +152,20 @@ def _open(run: Run, group: ParallelGroup) -> tuple[Transformer, torch.optim.Opti
             _copy_records(run.origin, run.folder)
         _forget_after(run.folder, position.step)
     return model, optimizer, position
+
+
+def _finish(
+    run: Run, model: Transformer, optimizer: torch.optim.Optimizer, position: Position, group: ParallelGroup
+) -> None:
+    """Writes what a finished run leaves. On the first worker there is room for the whole model, and not at once for the
+    optimizer's state.
+    """
+    save_optimizer(run.folder, model, optimizer, group)
+    weights = group.on_first(model.state_dict())
+    if group.is_first:
+        save_model(run.folder.path, model.config, weights)
+        run.folder.write_text(TOTALS, position.model_dump_json())
+    group.wait()
 
 
 def heldout_loss(model: Transformer, rows: Sequence[Sequence[int]], group: ParallelGroup) -> float:
@@ -285,8 +294,8 @@ def _used_up(position: Position, options: RunOptions) -> bool:
 
 
 def _copy_records(origin: Folder, folder: Folder) -> None:
-    """The curve of a continued run begins where the first one began."""
-    for name in (STEPS, EXPERTS, HELDOUT):
+    """The curve of a continued run begins where the first one began; the steps come last, and say that all is there."""
+    for name in (EXPERTS, HELDOUT, STEPS):
         if (origin.path / name).exists():
             folder.write_text(name, (origin.path / name).read_text("utf-8"))
 

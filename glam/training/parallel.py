@@ -14,7 +14,7 @@ What is cut is a DTensor, and knows its whole: so checkpoints, means and norms a
 import math
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -161,6 +161,15 @@ class ParallelGroup:
                 assert parameter.grad is not None, "they were chosen so"
                 local(parameter.grad).mul_(scale)
         return norm
+
+    def on_first(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Whole tensors in the first worker's memory, gathered one after the other; nothing on the others."""
+        found: dict[str, Tensor] = {}
+        for name, tensor in tensors.items():
+            gathered = whole(tensor)
+            if self.is_first:
+                found[name] = gathered.detach().cpu()
+        return found
 
     def of_first(self, value: int) -> int:
         """What the first worker gave."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd import DeviceType
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, record_function, schedule
 from torch.profiler import profile as torch_profile
@@ -114,6 +115,8 @@ def profiler(
 
 def add_up(events: list[FunctionEvent], *, on_device: bool) -> StepProfile:
     """Seconds of a step by part: of the processor, or of the device where that computes (untested on GPUs)."""
+    # A device's own events repeat what those of the processor that started them say of its time.
+    events = [event for event in events if event.device_type == DeviceType.CPU]
     steps = [event for event in events if event.name.startswith(STEP)]
     made_in = {
         event.sequence_nr: part

@@ -118,6 +118,29 @@ def test_a_finished_run_goes_on_as_one_that_never_ended(store: Store, model: Mod
     assert position(continued).elapsed_seconds > position(short).elapsed_seconds
 
 
+def test_a_continued_run_that_is_killed_while_it_copies_has_the_whole_curve(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short, continued = finished(store, "short"), finished(store, "continued")
+    train_through(make_run(short, num_steps=4))
+    short.commit(config={}, revision=0)
+    write, written = Folder.write_text, []
+
+    def killed_at_the_second(folder: Folder, name: str, text: str) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(name)
+        write(folder, name, text)
+
+    monkeypatch.setattr(Folder, "write_text", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        train_through(dataclasses.replace(make_run(continued, num_steps=8, continues=4), origin=short))
+    monkeypatch.undo()
+    train_through(dataclasses.replace(make_run(continued, num_steps=8, continues=4), origin=short))
+    assert [point.step for point in continued.read(HELDOUT, HeldoutPoint)] == [2, 4, 6, 8]
+    assert [each.step for each in continued.read(STEPS, StepMetrics)] == list(range(1, 9))
+
+
 def test_a_damaged_run_is_not_continued(store: Store) -> None:
     short, continued = finished(store, "short"), finished(store, "continued")
     train_through(make_run(short, num_steps=2))

@@ -16,6 +16,7 @@ from glam.model.transformer import Transformer
 from glam.records import HeldoutPoint, StepMetrics
 from glam.store import Folder, Store
 from glam.study import dense_twin
+from glam.training.checkpoint import discard
 from glam.training.parallel import ParallelGroup, whole
 from glam.training.position import TOTALS, Position
 from glam.training.step import objective, unpack
@@ -55,7 +56,13 @@ def options(num_workers: int, layout: str) -> RunOptions:
 
 
 def train_here(
-    store: Store, name: str, model: ModelConfig, chosen: RunOptions, stop_after: int | None = None, **changes: Any
+    store: Store,
+    name: str,
+    model: ModelConfig,
+    chosen: RunOptions,
+    stop_after: int | None = None,
+    origin: Folder | None = None,
+    **changes: Any,
 ) -> Folder:
     """On this worker of its group, in the folder of that name; the first one makes it."""
     group = ParallelGroup.of_process_group(chosen)
@@ -65,7 +72,7 @@ def train_here(
     group.wait()
     (folder,) = store.named("runs", name)
     run = make_run(folder, model=model, **{"num_steps": STEPS, "heldout_every": 10, **changes})
-    train_through(dataclasses.replace(run, options=chosen), group, stop_after=stop_after)
+    train_through(dataclasses.replace(run, options=chosen, origin=origin), group, stop_after=stop_after)
     return folder
 
 
@@ -191,6 +198,48 @@ def test_every_row_of_a_batch_is_of_one_worker() -> None:
 def test_workers_without_a_row_are_refused() -> None:
     with pytest.raises(ValueError, match="global_batch_size=4 leaves some of 5 workers without a row"):
         ParallelGroup(rank=0, world_size=5).share(4)
+
+
+def test_fewer_workers_are_allowed_only_where_others_hold_all_they_held() -> None:
+    with pytest.raises(ValueError, match="min_workers=3 exceeds num_workers=2"):
+        RunOptions(num_workers=2, min_workers=3)
+    with pytest.raises(ValueError, match="holds experts that no other has"):
+        RunOptions(num_workers=4, min_workers=2, expert_parallel=2)
+    assert RunOptions(num_workers=4, min_workers=2, threads_per_worker=3).cpus_needed == 6
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="speaks of machines without a GPU")
+def test_a_gpu_that_is_not_there_is_a_clear_error() -> None:
+    with pytest.raises(ValueError, match="use_gpu=true, and torch finds no GPU here"):
+        ParallelGroup.of_process_group(RunOptions(use_gpu=True))
+
+
+def go_on_from_the_end(root: str, num_workers: int, layout: str) -> None:
+    (origin,) = Store(root).named("runs", "short")
+    changes = {"precision": "float64", "optimizer": "adafactor", "num_steps": 8, "continues": 5, "flat_steps": 8}
+    chosen = replace(options(num_workers, layout), keep_every=4, save_every=4)
+    folder = train_here(Store(root), "continued", TOY, chosen, origin=origin, **changes)
+    group = ParallelGroup.of_process_group(chosen)
+    if group.is_first:
+        discard(folder, chosen, TOY, make_run(folder, model=TOY, **changes).config)
+
+
+@pytest.mark.parametrize("layout", ["sharded", "sharded experts"])
+def test_a_finished_run_goes_on_in_another_layout_and_its_kept_parts_become_a_model(
+    store: Store, tmp_path: Path, layout: str
+) -> None:
+    changes = {"precision": "float64", "optimizer": "adafactor", "flat_steps": 8}
+    short = train_here(store, "short", TOY, options(1, "alone"), num_steps=5, **changes)
+    straight = train_here(store, "straight", TOY, options(1, "alone"), num_steps=8, **changes)
+    short.commit(config={}, revision=0)
+    on_workers(go_on_from_the_end, 4, tmp_path / "workers", str(store.root), 4, layout)
+    (continued,) = store.named("runs", "continued")
+    one, several = straight.read("steps.jsonl", StepMetrics), continued.read("steps.jsonl", StepMetrics)
+    assert [r.loss for r in several] == pytest.approx([r.loss for r in one], rel=1e-9)
+    assert position(continued).stream_hash == position(straight).stream_hash
+    assert position(continued).worker_counts == (4,)
+    weights, kept = load_file(continued.path / "model.safetensors"), continued.path / "checkpoints/00000008/model"
+    assert all(torch.equal(weights[name], tensor) for name, tensor in load_file(kept / "model.safetensors").items())
 
 
 def test_expert_groups_that_do_not_divide_the_workers_are_refused() -> None:

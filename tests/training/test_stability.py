@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 import torch
 
+from glam.energy.meter import PowerModelMeter
 from glam.model.transformer import Transformer
 from glam.records import Detour, StepMetrics
 from glam.store import Folder
 from glam.training import loop
 from glam.training.checkpoint import DETOURS
+from glam.training.clock import Clock
 from glam.training.loop import STEPS
+from glam.training.parallel import ParallelGroup
 from glam.training.position import TOTALS, Position
 from glam.training.stability import MOST_SKIPPED_IN_A_ROW, TrainingDiverged, after_detours
 from glam.training.step import StepResult, train_step
@@ -160,3 +163,10 @@ def test_no_spike_is_looked_for_where_none_is_asked_for(folder: Folder, inject: 
 def test_a_position_that_is_loaded_is_the_one_that_was_saved() -> None:
     saved = Position(step=5, elapsed_seconds=1.0, skipped_steps=4, skipped_in_a_row=3, worker_counts=(2, 1))
     assert after_detours(saved, ()) == saved
+
+
+def test_joules_of_steps_that_were_left_behind_count_also_from_the_very_beginning() -> None:
+    left = Detour(step=0, left_at=9, reason="test", elapsed_seconds=5.0, energy_joules=7.0)
+    back = after_detours(Position(step=0, elapsed_seconds=0.0), (left,))
+    spent = Clock(PowerModelMeter(), ParallelGroup(), back).spent
+    assert (spent["elapsed_seconds"], spent["energy_joules"]) == (5.0, 7.0)

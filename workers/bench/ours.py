@@ -8,13 +8,18 @@ import atexit
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from itertools import count as count_up
 from itertools import cycle
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from glam.bench.contest import peak_bytes
 from glam.config import Experiment, ModelConfig, RunOptions, TrainConfig
 from glam.counting import count
 from glam.data.loader import Loader
@@ -125,9 +130,8 @@ def worker_memory(store: str, small: Mapping[str, Any], large: Mapping[str, Any]
     few, many = rows
 
     def peak(model: Mapping[str, Any], num_rows: int) -> int:
-        run = _Bench(store, model, num_rows, MEMORY_STEPS)
-        (peak_bytes,) = run_order(run.order(run.new_folder(), RunOptions()), run.new_place())
-        return peak_bytes
+        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as fresh:
+            return fresh.submit(_peak_of_a_run, store, model, num_rows).result()
 
     def call() -> dict[str, float]:
         sizes = [count(ModelConfig.model_validate(model)).total_params for model in (small, large)]
@@ -139,6 +143,13 @@ def worker_memory(store: str, small: Mapping[str, Any], large: Mapping[str, Any]
         }
 
     return call
+
+
+def _peak_of_a_run(store: str, model: Mapping[str, Any], num_rows: int) -> int:
+    run = _Bench(store, model, num_rows, MEMORY_STEPS)
+    for _ in train(run.open(run.new_folder(), RunOptions()), ParallelGroup(), open_meter()):
+        pass
+    return peak_bytes()
 
 
 def _timed(go: Callable[[], Folder]) -> dict[str, float]:
@@ -165,6 +176,7 @@ class _Bench:
     def __init__(
         self, store: str, model: Mapping[str, Any], num_rows: int, num_steps: int, optimizer: str = "adafactor"
     ):
+        torch.set_num_threads(RunOptions().threads_per_worker)
         self._prepared = Store(store)
         self._places: Iterator[int] = count_up()
         self._scratch = Path(_scratch())

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+import torch
+
 from glam.bench.model.peer import build
-from glam.config import ModelConfig
+from glam.config import ModelConfig, RunOptions
 from glam.data.loader import Loader
 from workers.bench.ours import WARM_UP_STEPS, Call, prepared_shards
 
@@ -21,6 +23,7 @@ EXPERTS = "grouped_mm"
 
 def trainer(store: str, model: Mapping[str, Any], num_rows: int, num_steps: int) -> Call:
     """Fact: seconds of a step once it is warm. All its settings but size, length and reports are the defaults."""
+    torch.set_num_threads(RunOptions().threads_per_worker)
     ours = ModelConfig.model_validate(model)
     loader = Loader(prepared_shards(store), global_batch_size=num_rows, seed=0)
     rows = [row[:-1].tolist() for step in range(num_steps) for row in loader.batch(step)]

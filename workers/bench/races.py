@@ -6,9 +6,9 @@ It trains on what `glam prepare quickstart` has made, in the store at hand.
 from collections.abc import Callable
 from typing import Any
 
-from glam.bench.measure import BenchError, Contestant, Measurement
+from glam.bench.measure import BenchError, Contestant
 from glam.bench.model.races import PEER, rope_gated
-from glam.bench.rows import Claim, Measure, Race
+from glam.bench.rows import Claim, Race, fact
 from glam.config import ModelConfig
 from glam.lineage import data_stages
 from glam.recipes import PYTHON_DOCS
@@ -132,15 +132,6 @@ def memory(store: Store) -> Race:
             for name in ("bytes_per_parameter", "bytes_per_token")
         ),
     )
-
-
-def fact(name: str) -> Measure:
-    """What a call has found itself, the median of its rounds."""
-
-    def measure(_: Contestant, measured: Measurement) -> float:
-        return measured.facts[name]
-
-    return measure
 
 
 KINDS: dict[str, Callable[[ModelConfig], ModelConfig]] = {"sparse": lambda model: model, "dense": dense_twin}

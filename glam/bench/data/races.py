@@ -14,7 +14,7 @@ from glam.bench.data.corpus import (
     with_planted_duplicates,
 )
 from glam.bench.measure import Contestant, Measurement
-from glam.bench.rows import Claim, Race
+from glam.bench.rows import Claim, Race, fact
 
 OURS, PEER = "glam.bench.data.ours", "glam.bench.data.peer"
 SHARDS = "glam.bench.data.scaling:shards"
@@ -41,20 +41,20 @@ def races(folder: str | None = None) -> list[Race]:
         ),
         Race(
             {"both": Contestant(f"{PEER}:rules_agreement", {"folder": folder}, package="datatrove")},
-            (Claim("rules/same_verdict", "share", "both", "both", 0.999, _fact("agreement"), _all),),
+            (Claim("rules/same_verdict", "share", "both", "both", 0.999, fact("agreement"), _all),),
         ),
         Race(
             _both("quality", folder, work["test_megabytes"], "fasttext"),
             (
                 Claim("quality/speed", "MB/s", "ours", "peer", 1.0),
-                Claim("quality/auc", "AUC", "ours", "peer", 0.99, _fact("auc")),
+                Claim("quality/auc", "AUC", "ours", "peer", 0.99, fact("auc")),
             ),
         ),
         Race(
             _both("near_duplicates", folder, work["documents"], "datatrove"),
             (
                 Claim("near_duplicates/speed", "docs/s", "ours", "peer", 10.0),
-                Claim("near_duplicates/recall", "share", "ours", "ours", 0.98, _fact("recall"), _all),
+                Claim("near_duplicates/recall", "share", "ours", "ours", 0.98, fact("recall"), _all),
             ),
         ),
         Race(
@@ -77,7 +77,7 @@ def races(folder: str | None = None) -> list[Race]:
                     "ten_times",
                     "ten_times",
                     1.0,
-                    _fact("worker_megabytes"),
+                    fact("worker_megabytes"),
                     other_measure=_most_megabytes,
                     less_is_better=True,
                 ),
@@ -92,7 +92,7 @@ def races(folder: str | None = None) -> list[Race]:
                     name,
                     name,
                     1.0,
-                    _fact("own_megabytes"),
+                    fact("own_megabytes"),
                     other_measure=_most_megabytes,
                     less_is_better=True,
                 )
@@ -111,10 +111,6 @@ def _both(builder: str, folder: str | None, work: float, package: str) -> dict[s
         "ours": Contestant(f"{OURS}:{builder}", {"folder": folder}, work),
         "peer": Contestant(f"{PEER}:{builder}", {"folder": folder}, work, package=package),
     }
-
-
-def _fact(name: str):
-    return lambda _, measured: measured.facts[name]
 
 
 def _all(_: Contestant, __: Measurement) -> float:
