@@ -87,7 +87,7 @@ def run_alone(store: str, model: Mapping[str, Any], num_rows: int, num_steps: in
 
     def go() -> Folder:
         folder = run.new_folder()
-        for _ in train(run.open(folder, RunOptions(log_every=1)), ParallelGroup(), open_meter()):
+        for _ in train(run.open(folder, RunOptions(log_every=1, save_every=ENDLESS)), ParallelGroup(), open_meter()):
             pass
         return folder
 
@@ -105,7 +105,7 @@ def run_under_ray(
 ) -> Call:
     """The same through Ray Train, on a Ray that was started before."""
     run = _Bench(store, model, num_rows, num_steps, optimizer)
-    options = RunOptions(num_workers=num_workers, threads_per_worker=threads, log_every=1)
+    options = RunOptions(num_workers=num_workers, threads_per_worker=threads, log_every=1, save_every=ENDLESS)
     running = ExitStack()
     running.enter_context(cluster(cpus_needed=num_workers * threads))
     atexit.register(running.close)
@@ -181,12 +181,14 @@ class _Bench:
         self._places: Iterator[int] = count_up()
         self._scratch = Path(_scratch())
         self.model = ModelConfig.model_validate(model)
+        # The few steps that are measured stand for many: no checkpoint falls among them unless it is asked for.
         self.train = TrainConfig(
             num_steps=num_steps,
             global_batch_size=num_rows,
             optimizer=optimizer,
             learning_rate=1e-4,
             heldout_sequences=1,
+            rollback_every=ENDLESS,
         )
         experiment = Experiment(data=PYTHON_DOCS, model=self.model, train=self.train)
         self.stage = run_stage("bench", 0, experiment, data_stages(PYTHON_DOCS))
