@@ -5,7 +5,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from flows.commands import bench, data, housekeeping, machine, model, study
+from flows.commands import bench, data, evaluate, housekeeping, machine, model, study
 from flows.refusals import REFUSALS
 from flows.server import ServerError
 from glam import environment
@@ -21,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 study.add_to(app)
+evaluate.add_to(app)
 machine.add_to(app)
 model.add_to(app)
 bench.add_to(app)

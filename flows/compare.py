@@ -30,7 +30,7 @@ def judge_study(study: Study, stages: StudyStages, store: Store, *, allow_differ
         if not folder.complete:
             evidence = {}
             for run in stages.runs:
-                scores = [score.stage.reference for score in stages.scores if score.run is run]
+                scores = [score.stage.reference for score in stages.scores if score.subject is run]
                 evidence[run.arm, run.seed] = read_run(
                     store.open("runs", run.stage.reference.fingerprint),
                     [store.open("scores", score.fingerprint) for score in scores],

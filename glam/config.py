@@ -429,8 +429,13 @@ class EvalConfig(Config):
     """Keys of `glam.evaluation.TASKS`."""
     shots: tuple[int, ...] = (0, 1, 4)
     """Demonstrations before each example, for the tasks that take any."""
-    max_examples: int = Field(default=200, ge=1)
+    max_examples: int | None = Field(default=200, ge=1)
+    """Of each task, drawn by seed; None: all there are."""
     seed: int = 0
+    benchmarks: str | None = None
+    """Folder with the files of published tasks, `<task>/eval.jsonl` and `<task>/train.jsonl`."""
+    prompts: Literal["paper", "harness"] = "paper"
+    """Whose wording and scoring, where both have a task: GLaM's or that of lm-evaluation-harness."""
 
 
 class Experiment(Config):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from glam import analysis, data, evaluation, training
-from glam.config import Config, DataConfig, Experiment, replace
+from glam.config import Config, DataConfig, EvalConfig, Experiment, replace
 from glam.data import benchmarks
 from glam.data.identity import source_identity
 from glam.data.mixture import mixture_weights
-from glam.evaluation.names import takes_shots
+from glam.evaluation.names import identity, takes_shots
 from glam.records import Manifest
 from glam.store import Folder, FolderReference, Store, fingerprint, library_versions
 from glam.study import Study, changed_fields
@@ -93,12 +93,26 @@ class RunStage:
 
 
 @dataclass(frozen=True)
-class ScoreStage:
-    """One task at one number of shots on one run's checkpoint."""
+class Checkpoint:
+    """A trained model that is judged by itself."""
 
-    run: RunStage
+    label: str
+    path: str
+    """Folder with weights, configuration and vocabulary."""
+    weights_sha256: str
+    tokenizer_sha256: str
+    heldout: str | None
+    """Fingerprint of text that was held out from its training; None: only benchmarks can be asked."""
+
+
+@dataclass(frozen=True)
+class ScoreStage:
+    """One task at one number of shots on one checkpoint."""
+
+    subject: RunStage | Checkpoint
     task: str
     num_shots: int
+    judged: EvalConfig
     stage: Stage
 
 
@@ -184,19 +198,32 @@ def run_stage(arm: str, seed: int, experiment: Experiment, prepared: DataStages)
     return RunStage(arm, seed, experiment, prepared, stage, origin)
 
 
-def score_stages(run: RunStage) -> Iterator[ScoreStage]:
-    """One stage for every task and number of shots in the run's EvalConfig."""
-    judged = run.experiment.eval
+def score_stages(subject: RunStage | Checkpoint, judged: EvalConfig) -> Iterator[ScoreStage]:
+    """One stage for every task and number of shots. A run's weights are named by its fingerprint: they may not be yet.
+
+    Raises ValueError for an unknown task, BenchmarkError for files that are missing or not right.
+    """
     for task in judged.tasks:
+        questions = identity(task, judged)
+        asked = {"seed": judged.seed, "max_examples": judged.max_examples}
+        if questions is not None:
+            asked |= {"questions": questions, "prompts": judged.prompts}
         for num_shots in judged.shots if takes_shots(task) else (0,):
-            stage = _stage(
-                "scores",
-                f"{run.stage.reference.label}-{task}-{num_shots}shot",
-                {"task": task, "num_shots": num_shots, "max_examples": judged.max_examples, "seed": judged.seed},
-                (run.stage, run.prepared.heldout, run.prepared.tokenizer),
-                evaluation,
-            )
-            yield ScoreStage(run, task, num_shots, stage)
+            config = {"task": task, "num_shots": num_shots, **asked}
+            yield ScoreStage(subject, task, num_shots, judged, _score_stage(subject, config, questions is None))
+
+
+def _score_stage(subject: RunStage | Checkpoint, config: dict[str, Any], reads_heldout: bool) -> Stage:
+    label = f"{config['task']}-{config['num_shots']}shot"
+    if isinstance(subject, RunStage):
+        prepared = subject.prepared
+        texts = (prepared.heldout, prepared.tokenizer) if reads_heldout else (prepared.tokenizer,)
+        run = subject.stage
+        return _stage("scores", f"{run.reference.label}-{label}", config, (run, *texts), evaluation)
+    config |= {"weights": subject.weights_sha256, "tokenizer": subject.tokenizer_sha256, "dtype": "float32"}
+    if reads_heldout:
+        config["heldout"] = subject.heldout
+    return _stage("scores", f"{subject.label}-{label}", config, (), evaluation)
 
 
 def study_stages(study: Study) -> StudyStages:
@@ -209,7 +236,7 @@ def study_stages(study: Study) -> StudyStages:
                 prepared[config] = data_stages(config)
         run = run_stage(arm, seed, experiment, prepared[experiment.data])
         runs.append(run)
-        scores += score_stages(run)
+        scores += score_stages(run, experiment.eval)
     verdict = _stage(
         "verdicts",
         study.name,

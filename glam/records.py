@@ -83,7 +83,7 @@ class StepMetrics(Record):
 
 
 class ExpertLoad(Record):
-    """Choices that reached each expert in one step."""
+    """Choices that reached each expert in one step, or over the tokens of a task (step 0)."""
 
     step: int
     load_LE: tuple[tuple[int, ...], ...]
@@ -145,18 +145,47 @@ class ItemScore(Record):
 
     item_id: str
     cluster: str
-    """What resampling keeps together: the held-out unit the item came from."""
-    value: float
-    """The task's metric on this item; for `heldout` the summed negative log-likelihood in nats."""
+    """What resampling keeps together: the held-out unit the item came from, the passage it is about."""
+    value: float | None
+    """The task's metric on this item; for `heldout` the summed negative log-likelihood in nats. None: not asked, for
+    it does not fit the model's rows."""
     weight: float = 1.0
-    """Tokens (heldout) or 1; the task's value is sum(value) / sum(weight)."""
+    """Tokens (heldout), what F1a divides by, or 1; the task's value is sum(value) / sum(weight)."""
     bytes: int | None = None
+    """Of the right answer, or of the text."""
     margin: float | None = None
     """Log-likelihood of the right answer minus the best wrong one, in nats; per token where the task normalises."""
+    right_nats: float | None = None
+    """Negative log-likelihood of the right answer."""
+    others: dict[str, float] = {}
+    """Further metrics of this item, by name."""
     demonstrations: tuple[str, ...] = ()
     """Ids of the items shown before this one, in their order; fewer than asked for where they did not fit."""
-    truncated_tokens: int = 0
-    """Tokens cut from the left of the prompt after all demonstrations had been dropped."""
+    excess_tokens: int = 0
+    """By how many tokens the item is too long for the model, without demonstrations."""
+    prompt: str | None = None
+    prompt_sha256: str | None = None
+    choices: tuple[str, ...] = ()
+    right: tuple[int, ...] = ()
+    """Places of the right choices."""
+    log_likelihoods: tuple[float, ...] = ()
+    """Of the choices, in nats, not normalised."""
+    choice_tokens: tuple[int, ...] = ()
+    chosen: int | None = None
+    generation: str | None = None
+    """What the model wrote."""
+    references: tuple[str, ...] = ()
+    """Answers that would have been accepted."""
+
+
+class Scored(Record):
+    """What became of some items of a task, in their order."""
+
+    items: tuple[ItemScore, ...]
+    load_LE: tuple[tuple[int, ...], ...] | None = None
+    """Choices that reached each expert, by mixture layer; None: a dense model, or not counted."""
+    seconds: float
+    """Of computation, over all processes."""
 
 
 class EvalResult(Record):
@@ -167,12 +196,23 @@ class EvalResult(Record):
     metric: str
     value: float | None
     num_examples: int
+    standard_error: float | None = None
+    """Of the value, by resampling clusters of items; None: one cluster, or not computed."""
+    low: float | None = None
+    """With `high` the 95 % interval: other items of this kind, the same model."""
+    high: float | None = None
     bits_per_byte: float | None = None
+    """Of the right answers, or of the text."""
     chance: float | None = None
     majority: float | None = None
     mean_demonstrations: float | None = None
     """Demonstrations that fitted before an item, on average: `num_shots` where all did."""
+    others: dict[str, float] = {}
+    """Further metrics, by name: means over the items that were asked."""
+    num_too_long: int = 0
+    """Items that do not fit the model's rows and were not asked; not among `num_examples`."""
     seconds: float | None = None
+    """Of computation, over all processes."""
 
 
 class RunSummary(Record):

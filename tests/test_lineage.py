@@ -65,7 +65,7 @@ def test_a_continued_run_reads_the_run_that_was_trained_for_fewer_steps() -> Non
         assert before.stage.reference in run.stage.reads
     trained = [stage.reference.fingerprint for stage in longer.until("train") if stage.reference.kind == "runs"]
     assert len(set(trained)) == 4
-    assert all(score.run in longer.runs for score in longer.scores)
+    assert all(score.subject in longer.runs for score in longer.scores)
 
 
 def test_a_dry_run_names_the_field_that_made_the_difference(store: Store) -> None:

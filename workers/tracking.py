@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import mlflow
 from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types.schema import ColSpec, DataType, ParamSchema, ParamSpec, Schema
@@ -47,6 +48,24 @@ def tracking_address(store_root: Path) -> str:
         return uri
     stack = read_stack(store_root)
     return stack.mlflow if stack is not None else mlflow_database(store_root.absolute())
+
+
+def registered_run(store_root: Path, name: str) -> tuple[str, str]:
+    """(fingerprint of the run, hash of its manifest) of `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
+
+    Raises ValueError for a name that the registry does not have, and for a version that is none of ours.
+    """
+    address = tracking_address(store_root)
+    client = MlflowClient(tracking_uri=address, registry_uri=address)
+    model, at, alias = name.removeprefix("models:/").partition("@")
+    model, _, number = (model, "", "") if at else model.partition("/")
+    try:
+        version = client.get_model_version_by_alias(model, alias) if at else client.get_model_version(model, number)
+    except MlflowException as error:
+        raise ValueError(f"{name}: {str(error).splitlines()[0]} ({address}); `glam run` registers models") from error
+    if FINGERPRINT_TAG not in version.tags:
+        raise ValueError(f"{name} was not registered by glam: version {version.version} has no {FINGERPRINT_TAG}")
+    return version.tags[FINGERPRINT_TAG], version.tags[MANIFEST_TAG]
 
 
 class Tracker:

@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
+from flows.commands.checkpoints import CHECKPOINT_HELP, find_checkpoint
 from flows.commands.options import AsJson, StorePath, console, open_store, print_json
 from glam.counting import count
 from glam.model.generation_config import GenerationConfig
-from glam.store import Store
 from glam.variants import VARIANTS, variant
 
 DEFAULTS = GenerationConfig()
-FILES = ("model.safetensors", "model.json", "tokenizer.json")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,7 +57,7 @@ def generate(
         str,
         typer.Argument(
             metavar="CHECKPOINT",
-            help=f"A run of the store by its label, fingerprint or both; or a folder with {', '.join(FILES)}.",
+            help=CHECKPOINT_HELP,
         ),
     ],
     prompt: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Text to go on from; repeatable.")] = None,
@@ -125,31 +124,6 @@ def counts(
     for row in rows:
         table.add_row(str(row["variant"]), *(f"{row[name]:,}" for name in columns))
     console().print(table)
-
-
-def find_checkpoint(store: Store, name: str) -> Path:
-    """The folder of a complete run, or `name` itself where it is a folder with a model.
-
-    Raises ValueError where there is none, where `name` means several runs, and where files are missing.
-    """
-    named = store.named("runs", name)
-    found = [folder for folder in named if folder.complete]
-    if len(found) == 1:
-        return found[0].path
-    if found:
-        raise ValueError(f"{name!r} names several runs, take one: {', '.join(folder.path.name for folder in found)}")
-    if named:
-        states = ", ".join(f"{folder.path.name} is {folder.state()}" for folder in named)
-        raise ValueError(f"{states}: it has no finished model yet; `glam train` goes on with it")
-    folder = Path(name)
-    if not folder.is_dir():
-        known = [folder.path.name for folder in store.folders("runs") if folder.complete]
-        raise ValueError(
-            f"no run {name!r} in {store.root}, and no folder of that name; runs there: {', '.join(known) or 'none'}"
-        )
-    if missing := [file for file in FILES if not (folder / file).is_file()]:
-        raise ValueError(f"{folder} holds no model: {', '.join(missing)} missing")
-    return folder
 
 
 def _prompts(given: Sequence[str], file: Path | None) -> list[str]:

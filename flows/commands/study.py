@@ -1,4 +1,4 @@
-"""Commands that take a study along the road: run, prepare, train, evaluate, compare, recipes.
+"""Commands that take a study along the road: run, prepare, train, compare, recipes.
 
 The store is asked before Prefect, Ray or torch are imported, so finding everything done takes a second.
 """
@@ -46,7 +46,6 @@ SUMMARIES: dict[str, tuple[Verb, str]] = {
     "run": ("compare", "Run a study: raw text to a verdict. The last line is the path of the report."),
     "prepare": ("prepare", "Filter, deduplicate, split, tokenise and pack the recipe's text."),
     "train": ("train", "Prepare, then train and register every arm and seed."),
-    "evaluate": ("evaluate", "Train, then score every checkpoint on every task."),
     "compare": ("compare", "Evaluate, then judge: another word for `run`."),
 }
 
@@ -54,7 +53,7 @@ SUMMARIES: dict[str, tuple[Verb, str]] = {
 def add_to(app: typer.Typer) -> None:
     """Puts these commands on the command line."""
     for name, (verb, summary) in SUMMARIES.items():
-        app.command(name, help=summary)(prepare if verb == "prepare" else _command(verb))
+        app.command(name, help=summary)(prepare if verb == "prepare" else command(verb))
     app.command()(recipes)
 
 
@@ -70,7 +69,7 @@ def prepare(
     as_json: AsJson = False,
 ) -> None:
     """The command that may stop in the middle of its verb."""
-    run = _command("classify" if train_classifier else "prepare")
+    run = command("classify" if train_classifier else "prepare")
     run(recipe, settings, store, workers, threads, run_settings, dry_run=dry_run, as_json=as_json)
 
 
@@ -86,8 +85,10 @@ def recipes(as_json: AsJson = False) -> None:
     console().print(table)
 
 
-def _command(verb: Verb) -> Callable[..., None]:
-    def command(
+def command(verb: Verb) -> Callable[..., None]:
+    """The command that takes a recipe's study up to and with a verb."""
+
+    def run(
         recipe: Recipe = "quickstart",
         settings: Settings = None,
         store: StorePath = None,
@@ -117,7 +118,7 @@ def _command(verb: Verb) -> Callable[..., None]:
         else:
             _show_plan(wanted, opened, as_json)
 
-    return command
+    return run
 
 
 def _run_flow(

@@ -8,9 +8,10 @@ from pydantic import ValidationError
 
 from glam.records import EvalResult, HeldoutPoint, ItemScore, Record, RunSummary, StepMetrics
 from glam.store import Folder, StoreError
+from glam.store.tables import read_table
 
 SUMMARY, STEPS, HELDOUT = "summary.json", "steps.jsonl", "heldout.jsonl"
-RESULT, ITEMS = "result.json", "items.jsonl"
+RESULT, ITEMS = "result.json", "items.parquet"
 
 RecordT = TypeVar("RecordT", bound=Record)
 TaskKey = tuple[str, int]
@@ -48,7 +49,7 @@ def read_run(run_folder: Folder, score_folders: Sequence[Folder]) -> RunEvidence
     for folder in score_folders:
         folder.manifest()
         result = _record(folder, RESULT, EvalResult)
-        scores[result.task, result.num_shots] = Score(result, tuple(folder.read(ITEMS, ItemScore)))
+        scores[result.task, result.num_shots] = Score(result, tuple(read_table(folder, ITEMS, ItemScore)))
     # A step that was repeated after an interruption is written again; the last writing counts.
     steps = {each.step: each for each in run_folder.read(STEPS, StepMetrics)}
     points = {each.step: each for each in run_folder.read(HELDOUT, HeldoutPoint)}

@@ -53,7 +53,7 @@ class ClusterSums:
     def differences_S(self, count_C: np.ndarray | None = None) -> np.ndarray:
         """Difference of the arms' values for each seed; `count_C` [..., C] says how often each cluster counts."""
         counts = np.ones(self.value_ASC.shape[-1]) if count_C is None else count_C
-        ratio_AS = [counts @ value.T / (counts @ weight.T) for value, weight in self._arms()]
+        ratio_AS = [_ratio(counts @ value.T, counts @ weight.T) for value, weight in self._arms()]
         return ratio_AS[0] - ratio_AS[1]
 
     def _arms(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -97,6 +97,33 @@ def paired_interval(
     )
 
 
+def score_interval(items: Sequence[ItemScore]) -> tuple[float, float, float] | None:
+    """(standard error, low, high) of a task's value on one model, by the bootstrap over clusters.
+
+    The interval is the value plus and minus a t quantile times the standard error. Items that were not asked do not
+    count. None where fewer than two clusters are left.
+    """
+    answered = [item for item in items if item.value is not None]
+    names = sorted({item.cluster for item in answered})
+    if len(names) < 2:
+        return None
+    place = {name: index for index, name in enumerate(names)}
+    sums = np.zeros((2, len(names)))
+    for item in answered:
+        sums[:, place[item.cluster]] += np.array([item.value or 0.0, item.weight])
+    value_C, weight_C = sums
+    rng = np.random.default_rng(RNG_SEED)
+    estimates = []
+    for size in _chunks(NUM_RESAMPLES, len(names)):
+        count_RC = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=size).astype(float)
+        estimates.append(_ratio(count_RC @ value_C, count_RC @ weight_C))
+    error = float(np.sqrt(np.nanvar(np.concatenate(estimates)) * len(names) / (len(names) - 1)))
+    freedom = max(1.0, float(weight_C.sum() ** 2 / (weight_C**2).sum()) - 1) if weight_C.sum() else 1.0
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    value = float(_ratio(value_C.sum(), weight_C.sum()))
+    return error, value - half, value + half
+
+
 def effective_clusters(sums: ClusterSums) -> float:
     """Clusters of equal weight that would average as well: (sum w)^2 / sum w^2. One giant counts as one."""
     weight_C = sums.weight_ASC.sum(axis=(0, 1))
@@ -115,14 +142,16 @@ def cluster_sums(first: Mapping[int, Sequence[ItemScore]], second: Mapping[int, 
             _check_same_items(reference, items, seed)
     if not reference:
         raise UnpairedError("there are no items to compare")
-    order = sorted(reference)
+    order = sorted(name for name, item in reference.items() if item.value is not None)
+    if not order:
+        raise UnpairedError("no item fits the rows of these models")
     names = sorted({reference[each].cluster for each in order})
     place = {name: index for index, name in enumerate(names)}
     cluster_I = np.array([place[reference[each].cluster] for each in order])
     sums = np.zeros((2, 2, len(seeds), len(names)))
     for arm, per_seed in enumerate(by_id):
         for row, items in enumerate(per_seed):
-            np.add.at(sums[0, arm, row], cluster_I, [items[each].value for each in order])
+            np.add.at(sums[0, arm, row], cluster_I, [items[each].value or 0.0 for each in order])
             np.add.at(sums[1, arm, row], cluster_I, [items[each].weight for each in order])
     return ClusterSums(seeds, sums[0], sums[1], len(order))
 
@@ -131,13 +160,23 @@ def _cluster_variance(sums: ClusterSums, num_resamples: int) -> float:
     """Variance of the mean difference under resampling of clusters, with the n / (n - 1) that a bootstrap lacks."""
     num_clusters = sums.value_ASC.shape[-1]
     rng = np.random.default_rng(RNG_SEED)
-    chunk = max(1, MAX_CHUNK_ELEMENTS // num_clusters)
     estimates = []
-    for start in range(0, num_resamples, chunk):
-        size = min(chunk, num_resamples - start)
+    for size in _chunks(num_resamples, num_clusters):
         count_RC = rng.multinomial(num_clusters, np.full(num_clusters, 1 / num_clusters), size=size)
         estimates.append(sums.differences_S(count_RC.astype(float)).mean(axis=-1))
-    return float(np.concatenate(estimates).var()) * num_clusters / (num_clusters - 1)
+    return float(np.nanvar(np.concatenate(estimates))) * num_clusters / (num_clusters - 1)
+
+
+def _chunks(num_resamples: int, num_clusters: int) -> Iterator[int]:
+    """How many resamples at a time memory has room for."""
+    chunk = max(1, MAX_CHUNK_ELEMENTS // num_clusters)
+    for start in range(0, num_resamples, chunk):
+        yield min(chunk, num_resamples - start)
+
+
+def _ratio(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """NaN where nothing weighs, as in a resample without one statement that is or was called true."""
+    return np.divide(values, weights, out=np.full(np.shape(values), np.nan), where=np.asarray(weights) > 0)
 
 
 def _check_same_items(reference: Mapping[str, ItemScore], items: Mapping[str, ItemScore], seed: int) -> None:
@@ -149,8 +188,10 @@ def _check_same_items(reference: Mapping[str, ItemScore], items: Mapping[str, It
         )
     for name, one in reference.items():
         two = items[name]
-        if one.cluster != two.cluster or one.weight != two.weight:
+        # What F1a divides by depends on what the model says; it is no property of the item.
+        other_weight = one.chosen is None and one.weight != two.weight
+        if one.cluster != two.cluster or other_weight or (one.value is None) != (two.value is None):
             raise UnpairedError(
                 f"item {name!r} (seed {seed}) has cluster {one.cluster!r} and {one.weight:g} tokens in one arm, "
-                f"{two.cluster!r} and {two.weight:g} in the other: other units or another tokenizer"
+                f"{two.cluster!r} and {two.weight:g} in the other: other units, another tokenizer or shorter rows"
             )

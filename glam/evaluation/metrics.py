@@ -7,14 +7,24 @@ from collections.abc import Sequence
 from glam.evaluation.scorer import ChoiceScore
 from glam.evaluation.task import Item, Normalise
 
+YES = 1
+"""Place of the choice yes of a statement that is judged (metric f1a)."""
 
-def margin(scores: Sequence[ChoiceScore], answer: int, *, normalise: Normalise) -> float:
-    """Log-likelihood of the right choice minus the best wrong one; nats per token where normalised by tokens.
 
-    The item is right iff this is positive.
-    """
-    values = [score.log_likelihood / (score.num_tokens if normalise == "tokens" else 1) for score in scores]
-    return values[answer] - max(value for index, value in enumerate(values) if index != answer)
+def normalised(scores: Sequence[ChoiceScore], *, normalise: Normalise) -> list[float]:
+    """Log-likelihood of each choice; nats per token where normalised by tokens."""
+    return [score.log_likelihood / (score.num_tokens if normalise == "tokens" else 1) for score in scores]
+
+
+def chosen(values: Sequence[float]) -> int:
+    """The highest, the first of several that are equal."""
+    return max(range(len(values)), key=lambda place: values[place])
+
+
+def margin(values: Sequence[float], right: Sequence[int]) -> float | None:
+    """Of the best right choice over the best wrong one; None where every choice is right or there is only one."""
+    wrong = [value for place, value in enumerate(values) if place not in right]
+    return max(values[place] for place in right) - max(wrong) if wrong else None
 
 
 def bits_per_byte(nats: float, num_bytes: int) -> float | None:
@@ -23,13 +33,37 @@ def bits_per_byte(nats: float, num_bytes: int) -> float | None:
 
 
 def chance(items: Sequence[Item]) -> float | None:
-    """Expected accuracy without a model; None without items."""
-    return sum(item.chance for item in items) / len(items) if items else None
+    """Expected accuracy without a model; None without items, or where an item's is unknown."""
+    known = [item.chance for item in items if item.chance is not None]
+    return sum(known) / len(known) if known and len(known) == len(items) else None
 
 
 def majority(items: Sequence[Item]) -> float | None:
-    """Accuracy of one fixed answer to every item: the commonest position of a choice, or the commonest completion."""
-    if not items:
+    """Accuracy of one fixed answer to every item: the commonest position of a choice, or the commonest completion.
+
+    None without items or choices.
+    """
+    if not items or not all(item.choices for item in items):
         return None
-    answers = Counter(str(item.answer) if len(item.choices) > 1 else item.choices[item.answer] for item in items)
+    answers = Counter(
+        each
+        for item in items
+        for each in (map(str, set(item.right)) if len(item.choices) > 1 else (item.choices[item.answer],))
+    )
     return answers.most_common(1)[0][1] / len(items)
+
+
+def f1_of_chance(items: Sequence[Item]) -> float | None:
+    """F1 of saying yes to every second statement: precision is the share of true ones, recall a half."""
+    share = _share_of_yes(items)
+    return None if share is None else share / (share + 0.5)
+
+
+def f1_of_yes(items: Sequence[Item]) -> float | None:
+    """F1 of always saying yes, the best that one fixed answer does."""
+    share = _share_of_yes(items)
+    return None if share is None else 2 * share / (share + 1)
+
+
+def _share_of_yes(items: Sequence[Item]) -> float | None:
+    return sum(item.answer == YES for item in items) / len(items) if items else None

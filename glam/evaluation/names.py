@@ -1,6 +1,9 @@
 """What a task is called, and whether it takes demonstrations. No torch: asked before anything runs."""
 
-from glam.evaluation.task import Task
+from glam.config import EvalConfig
+from glam.evaluation import questions
+from glam.evaluation.benchmark import Benchmark
+from glam.evaluation.task import HeldoutLikelihood, Task
 from glam.evaluation.tasks import TASKS
 
 
@@ -19,3 +22,21 @@ def find_task(name: str) -> Task:
 def takes_shots(task: str) -> bool:
     """Whether demonstrations may stand before an item of this task. Raises ValueError for an unknown task."""
     return find_task(task).takes_shots
+
+
+def asks_files(task: str) -> bool:
+    """Whether a task is a benchmark's, not about held-out text. Raises ValueError for an unknown task."""
+    found = find_task(task)
+    return not isinstance(found, HeldoutLikelihood) and isinstance(found.source, Benchmark)
+
+
+def identity(task: str, judged: EvalConfig) -> str | None:
+    """SHA-256 of a benchmark's questions in their wording; None for a task about held-out text.
+
+    Raises BenchmarkError where the files are not there or not right.
+    """
+    found = find_task(task)
+    if isinstance(found, HeldoutLikelihood) or not isinstance(found.source, Benchmark):
+        return None
+    folder = questions.benchmarks_folder(task, judged)
+    return questions.identity(found, folder, max_examples=judged.max_examples, seed=judged.seed)

@@ -1,8 +1,8 @@
-"""Zero-, one- and few-shot prompts as rows of token ids that fit the model.
+"""Zero-, one- and few-shot prompts as token ids that fit the model.
 
-Demonstrations stand before the item, joined by two newlines (GLaM, section 5). What does not fit is cut on
-the left: whole demonstrations first, then the item's own text, and last the choice; each cut is recorded.
-Every row starts with end_of_text, as a document does in training.
+Demonstrations stand before the item, joined by two newlines (GLaM, section 5). Where they do not fit, the first of
+them are left out; an item that does not fit on its own is not asked. Every context starts with end_of_text, as a
+document does in training.
 """
 
 from collections.abc import Sequence
@@ -27,16 +27,17 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True)
 class Prompt:
-    """An item as the model sees it: one row a choice, the same context in each."""
+    """An item as the model sees it."""
 
     item: Item
-    rows: tuple[tuple[int, ...], ...]
-    choice_tokens: tuple[int, ...]
-    """How many tokens at the end of each row are the choice."""
+    text: str
+    """What stands before the answer, demonstrations included; of the first choice where each has another context."""
+    requests: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+    """(context, continuation) ids of every choice; of an answer that is written freely the context alone."""
     demonstrations: tuple[str, ...]
     """Ids of the items shown, in their order."""
-    truncated_tokens: int
-    """Tokens cut from the longest row after every demonstration had been dropped."""
+    excess_tokens: int
+    """By how many tokens the longest request is too long without demonstrations; 0 where it fits."""
 
 
 def choose_demonstrations(item: Item, pool: Sequence[Item], *, num_shots: int, seed: int) -> list[Item]:
@@ -44,9 +45,21 @@ def choose_demonstrations(item: Item, pool: Sequence[Item], *, num_shots: int, s
 
     Drawn by seed and item; the last k of n shots are the k shots. Fewer where other clusters hold fewer.
     """
-    others = (other for other in pool if other.cluster != item.cluster and other.id != item.id)
-    order = sorted(others, key=lambda other: draw_key(seed, "demonstration", item.id, other.id))
-    return order[:num_shots][::-1]
+    chosen: list[Item] = []
+    # Numbered draws instead of a sorted pool: pools have a hundred thousand items, and each item draws anew.
+    left = list(range(len(pool))) if len(pool) <= 4 * num_shots else None
+    seen: set[int] = set()
+    draw = 0
+    while len(chosen) < num_shots and len(seen) < len(pool):
+        number = int.from_bytes(draw_key(seed, "demonstration", item.id, str(draw))[:8], "big")
+        place = number % len(pool) if left is None else left.pop(number % len(left))
+        draw += 1
+        if place in seen:
+            continue
+        seen.add(place)
+        if pool[place].cluster != item.cluster and pool[place].id != item.id:
+            chosen.append(pool[place])
+    return chosen[::-1]
 
 
 def build_prompt(
@@ -55,23 +68,37 @@ def build_prompt(
     *,
     tokenizer: Tokenizer,
     sequence_length: int,
+    max_new_tokens: int = 0,
+    separator: str = SEPARATOR,
 ) -> Prompt:
-    """The item after as many of its demonstrations as fit; a row has at most `sequence_length` + 1 tokens.
+    """The item after as many of its demonstrations as fit into `sequence_length` positions.
 
-    The last token of a row is predicted and never read, so `sequence_length` positions are computed.
+    The last token of a choice is predicted and never read; an answer that is written freely has room for
+    `max_new_tokens`.
     """
     shown = list(demonstrations)
-    parts, excess = _encode(item, shown, tokenizer, sequence_length)
-    while excess > 0 and shown:
+    while True:
+        text = separator.join([*(each.solved for each in shown), item.context(0, demonstrations=bool(demonstrations))])
+        requests = tuple(_requests(item, shown, tokenizer, separator, asked_with=bool(demonstrations)))
+        longest = max(len(context) + len(continuation) for context, continuation in requests)
+        excess = longest + max_new_tokens - sequence_length - (1 if item.choices else 0)
+        if excess <= 0 or not shown:
+            return Prompt(item, text, requests, tuple(each.id for each in shown), max(0, excess))
         shown.pop(0)
-        parts, excess = _encode(item, shown, tokenizer, sequence_length)
-    return Prompt(
-        item=item,
-        rows=tuple((tokenizer.end_of_text, *(before + choice)[-sequence_length:]) for before, choice in parts),
-        choice_tokens=tuple(min(len(choice), sequence_length) for _, choice in parts),
-        demonstrations=tuple(demonstration.id for demonstration in shown),
-        truncated_tokens=max(0, excess),
-    )
+
+
+def _requests(
+    item: Item, shown: Sequence[Item], tokenizer: Tokenizer, separator: str, *, asked_with: bool
+) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    before = "".join(each.solved + separator for each in shown)
+    start = (tokenizer.end_of_text,)
+    if not item.choices:
+        return [((*start, *tokenizer.encode(before + item.context(0, demonstrations=asked_with))), ())]
+    parts = [
+        split_choice(tokenizer, before + item.context(place, demonstrations=asked_with), choice)
+        for place, choice in enumerate(item.choices)
+    ]
+    return [((*start, *context), tuple(choice)) for context, choice in parts]
 
 
 def split_choice(tokenizer: Tokenizer, context: str, choice: str) -> tuple[list[int], list[int]]:
@@ -87,12 +114,3 @@ def split_choice(tokenizer: Tokenizer, context: str, choice: str) -> tuple[list[
         shared += 1
     assert shared < len(together), f"choice {choice!r} adds no token to {context[-40:]!r}"
     return together[:shared], together[shared:]
-
-
-def _encode(
-    item: Item, shown: Sequence[Item], tokenizer: Tokenizer, sequence_length: int
-) -> tuple[list[tuple[list[int], list[int]]], int]:
-    """(context, choice) ids of every choice, and by how many tokens the longest row is too long."""
-    context = SEPARATOR.join([*(demonstration.solved for demonstration in shown), item.prompt])
-    parts = [split_choice(tokenizer, context, choice) for choice in item.choices]
-    return parts, max(len(before) + len(choice) for before, choice in parts) - sequence_length

@@ -1,23 +1,44 @@
-"""One task at one number of shots on one model: items in, a result and its item scores out."""
+"""One task at one number of shots on one model, whole or in pieces: item scores out, and a result made of them."""
 
+import hashlib
 import time
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
-from glam.evaluation.metrics import bits_per_byte, chance, majority, margin
-from glam.evaluation.names import find_task
-from glam.evaluation.prompting import Prompt, Tokenizer, build_prompt, choose_demonstrations
-from glam.evaluation.scorer import ChoiceScore, ScoreRows, score_prompts, score_tokens
-from glam.evaluation.task import Completion, HeldoutLikelihood, MultipleChoice, drawn
-from glam.records import Document, EvalResult, ItemScore
+import numpy as np
 
-DEMONSTRATION_POOL = 64
-"""Items made beyond those asked, to draw demonstrations from."""
+from glam.config import EvalConfig
+from glam.evaluation.benchmark import Benchmark
+from glam.evaluation.metrics import (
+    YES,
+    bits_per_byte,
+    chance,
+    chosen,
+    f1_of_chance,
+    f1_of_yes,
+    majority,
+    margin,
+    normalised,
+)
+from glam.evaluation.prompting import Prompt, Tokenizer, build_prompt, choose_demonstrations
+from glam.evaluation.questions import Questions, benchmarks_folder, from_documents, from_files
+from glam.evaluation.scorer import ChoiceScore, LanguageModel, score_choices, score_tokens
+from glam.evaluation.task import (
+    AskingTask,
+    Completion,
+    Generation,
+    HeldoutLikelihood,
+    Item,
+    MultipleChoice,
+    Task,
+    drawn,
+)
+from glam.records import Document, EvalResult, ItemScore, Scored
+
 HELDOUT_DOCUMENTS_PER_EXAMPLE = 5
 """`heldout` scores at most max_examples times so many documents, the first in drawing order."""
-DOCUMENTS_PER_EXAMPLE = 100
-"""Other tasks look at no more than max_examples times so many documents."""
 
 
 class Window(Protocol):
@@ -42,121 +63,254 @@ class HeldOut(Protocol):
     def windows(self, sequence_length: int, /) -> Sequence[Window]: ...
 
 
-def run_task(
-    task: str,
+class Examination(Protocol):
+    """A task at a number of shots, before it is known which model answers."""
+
+    @property
+    def num_items(self) -> int: ...
+
+    def score(self, model: LanguageModel, first: int, last: int) -> Scored:
+        """Items `first` up to and without `last`. Raises ValueError where the model gives no finite likelihood."""
+        ...
+
+    def result(self, scored: Scored) -> EvalResult:
+        """Of all items; the value is None where none could be asked."""
+        ...
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Items that a model chooses, completes or writes the answers of."""
+
+    task: AskingTask
+    num_shots: int
+    questions: Questions
+    tokenizer: Tokenizer
+    sequence_length: int
+    seed: int
+
+    @property
+    def num_items(self) -> int:
+        return len(self.questions.asked)
+
+    def score(self, model: LanguageModel, first: int, last: int) -> Scored:
+        started = time.perf_counter()
+        prompts = [self.prompt(item) for item in self.questions.asked[first:last]]
+        fitting = [prompt for prompt in prompts if not prompt.excess_tokens]
+        load_LE = None
+        if not fitting:
+            answered: Iterable[ItemScore] = ()
+        elif isinstance(self.task, Generation):
+            answered = map(partial(_written, self.task), fitting, self._write(self.task, model, fitting))
+        else:
+            choices, load_LE = score_choices(fitting, model)
+            answered = map(partial(_judged, self.task), fitting, choices)
+        scores = iter(answered)
+        items = tuple(_not_asked(prompt) if prompt.excess_tokens else next(scores) for prompt in prompts)
+        return Scored(items=items, load_LE=_plain(load_LE), seconds=time.perf_counter() - started)
+
+    def prompt(self, item: Item) -> Prompt:
+        """The item with its demonstrations, as many as fit."""
+        return build_prompt(
+            item,
+            choose_demonstrations(item, self.questions.pool, num_shots=self.num_shots, seed=self.seed),
+            tokenizer=self.tokenizer,
+            sequence_length=self.sequence_length,
+            max_new_tokens=self.task.max_new_tokens if isinstance(self.task, Generation) else 0,
+        )
+
+    def result(self, scored: Scored) -> EvalResult:
+        answered = [score for score in scored.items if score.value is not None]
+        ids = {score.item_id for score in answered}
+        items = [item for item in self.questions.asked if item.id in ids]
+        statements = isinstance(self.task, MultipleChoice) and self.task.metric == "f1a"
+        nats = [score.right_nats for score in answered if score.right_nats is not None]
+        return EvalResult(
+            task=self.task.name,
+            num_shots=self.num_shots,
+            metric=self.task.metric,
+            value=value_of(answered),
+            num_examples=len(answered),
+            bits_per_byte=bits_per_byte(sum(nats), sum(score.bytes or 0 for score in answered)) if nats else None,
+            chance=f1_of_chance(items) if statements else chance(items),
+            majority=f1_of_yes(items) if statements else majority(items),
+            mean_demonstrations=_mean([len(score.demonstrations) for score in answered]),
+            others=_means(answered),
+            num_too_long=len(scored.items) - len(answered),
+            seconds=scored.seconds,
+        )
+
+    def _write(self, task: Generation, model: LanguageModel, prompts: Sequence[Prompt]) -> list[str]:
+        return model.write(
+            [prompt.requests[0][0] for prompt in prompts], stop=task.stop, max_new_tokens=task.max_new_tokens
+        )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Held-out documents that a model reads."""
+
+    task: HeldoutLikelihood
+    documents: tuple[tuple[Document, tuple[Window, ...]], ...]
+
+    @classmethod
+    def of(
+        cls, task: HeldoutLikelihood, heldout: HeldOut, *, max_examples: int | None, seed: int, sequence_length: int
+    ) -> "Reading":
+        """The first documents in drawing order that have a token to predict."""
+        limit = None if max_examples is None else max_examples * HELDOUT_DOCUMENTS_PER_EXAMPLE
+        chosen = drawn(heldout.documents(), seed)[:limit]
+        windows: dict[str, list[Window]] = {document.id: [] for document in chosen}
+        for window in heldout.windows(sequence_length):
+            if window.document_id in windows:
+                windows[window.document_id].append(window)
+        return cls(task, tuple((document, tuple(windows[document.id])) for document in chosen if windows[document.id]))
+
+    @property
+    def num_items(self) -> int:
+        return len(self.documents)
+
+    def score(self, model: LanguageModel, first: int, last: int) -> Scored:
+        started = time.perf_counter()
+        piece = self.documents[first:last]
+        rows = [window.ids for _, windows in piece for window in windows]
+        nats = iter([float(score.nll.sum()) for score in score_tokens(rows, model)])
+        items = tuple(
+            ItemScore(
+                item_id=document.id,
+                cluster=document.unit,
+                value=sum(next(nats) for _ in windows),
+                weight=sum(len(window.ids) - 1 for window in windows),
+                bytes=sum(window.num_bytes for window in windows),
+            )
+            for document, windows in piece
+        )
+        return Scored(items=items, seconds=time.perf_counter() - started)
+
+    def result(self, scored: Scored) -> EvalResult:
+        total = sum(item.value or 0.0 for item in scored.items)
+        return EvalResult(
+            task=self.task.name,
+            num_shots=0,
+            metric=self.task.metric,
+            value=value_of(scored.items),
+            num_examples=len(scored.items),
+            bits_per_byte=bits_per_byte(total, sum(item.bytes or 0 for item in scored.items)),
+            seconds=scored.seconds,
+        )
+
+
+def joined(pieces: Iterable[Scored]) -> Scored:
+    """One behind the other."""
+    pieces = list(pieces)
+    loads = [piece.load_LE for piece in pieces if piece.load_LE is not None]
+    return Scored(
+        items=tuple(item for piece in pieces for item in piece.items),
+        load_LE=_plain(np.sum(loads, axis=0)) if loads else None,
+        seconds=sum(piece.seconds for piece in pieces),
+    )
+
+
+def examination(
+    task: Task,
     *,
     num_shots: int,
-    max_examples: int,
-    seed: int,
-    heldout: HeldOut,
+    judged: EvalConfig,
     tokenizer: Tokenizer,
     sequence_length: int,
-    score_rows: ScoreRows,
-) -> tuple[EvalResult, list[ItemScore]]:
-    """The task's value and one score an item; without a usable item the value is None.
+    heldout: HeldOut | None,
+) -> Examination:
+    """The task as `judged` asks it.
 
-    Raises ValueError for an unknown task, for shots before a task that takes none, and where the model gives
-    no finite likelihood.
+    Raises ValueError for shots before a task that takes none, and for a task without what it asks about: held-out
+    text, or the files of a benchmark.
     """
-    kind = find_task(task)
-    if num_shots and not kind.takes_shots:
-        raise ValueError(f"task {task!r} takes no demonstrations, but num_shots={num_shots}")
-    started = time.perf_counter()
-    if isinstance(kind, HeldoutLikelihood):
-        result, scores = _heldout(kind, heldout, max_examples, seed, sequence_length, score_rows)
-    else:
-        documents = drawn(heldout.documents(), seed)[: max_examples * DOCUMENTS_PER_EXAMPLE]
-        pool = list(islice(kind.items(documents, seed), max_examples + DEMONSTRATION_POOL))
-        prompts = [
-            build_prompt(
-                item,
-                choose_demonstrations(item, pool, num_shots=num_shots, seed=seed),
-                tokenizer=tokenizer,
-                sequence_length=sequence_length,
-            )
-            for item in pool[:max_examples]
-        ]
-        result, scores = _asked(kind, num_shots, prompts, score_rows)
-    return result.model_copy(update={"seconds": time.perf_counter() - started}), scores
+    if num_shots and not task.takes_shots:
+        raise ValueError(f"task {task.name!r} takes no demonstrations, but num_shots={num_shots}")
+    limit, seed = judged.max_examples, judged.seed
+    if not isinstance(task, HeldoutLikelihood) and isinstance(task.source, Benchmark):
+        questions = from_files(task, benchmarks_folder(task.name, judged), max_examples=limit, seed=seed)
+        return Asking(task, num_shots, questions, tokenizer, sequence_length, seed)
+    if heldout is None:
+        raise ValueError(f"task {task.name!r} asks about held-out text, and none belongs to this checkpoint")
+    if isinstance(task, HeldoutLikelihood):
+        return Reading.of(task, heldout, max_examples=limit, seed=seed, sequence_length=sequence_length)
+    questions = from_documents(task, heldout.documents(), max_examples=limit, seed=seed)
+    return Asking(task, num_shots, questions, tokenizer, sequence_length, seed)
 
 
-def _asked(
-    task: MultipleChoice | Completion, num_shots: int, prompts: Sequence[Prompt], score_rows: ScoreRows
-) -> tuple[EvalResult, list[ItemScore]]:
-    choices = score_prompts(prompts, score_rows)
-    scores = [_item_score(task, prompt, each) for prompt, each in zip(prompts, choices, strict=True)]
-    items = [prompt.item for prompt in prompts]
-    answers = [each[item.answer] for item, each in zip(items, choices, strict=True)]
-    result = EvalResult(
-        task=task.name,
-        num_shots=num_shots,
-        metric=task.metric,
-        value=_mean([score.value for score in scores]),
-        num_examples=len(scores),
-        bits_per_byte=bits_per_byte(
-            -sum(answer.log_likelihood for answer in answers), sum(score.bytes or 0 for score in scores)
-        ),
-        chance=chance(items),
-        majority=majority(items),
-        mean_demonstrations=_mean([len(score.demonstrations) for score in scores]),
-    )
-    return result, scores
+def value_of(items: Sequence[ItemScore]) -> float | None:
+    """sum(value) / sum(weight) of those that were asked; None where that is nothing."""
+    answered = [item for item in items if item.value is not None]
+    weight = sum(item.weight for item in answered)
+    return sum(item.value or 0.0 for item in answered) / weight if weight else None
 
 
-def _item_score(task: MultipleChoice | Completion, prompt: Prompt, choices: Sequence[ChoiceScore]) -> ItemScore:
+def _judged(task: MultipleChoice | Completion, prompt: Prompt, choices: Sequence[ChoiceScore]) -> ItemScore:
     item = prompt.item
-    if isinstance(task, MultipleChoice):
-        lead = margin(choices, item.answer, normalise=task.normalise)
-        right = lead > 0
+    values = normalised(choices, normalise=task.normalise if isinstance(task, MultipleChoice) else "none")
+    best = chosen(values)
+    value, weight, others = float(best in item.right), 1.0, {}
+    if isinstance(task, Completion):
+        value = float(choices[item.answer].greedy)
     else:
-        lead, right = None, choices[item.answer].greedy
-    return ItemScore(
-        item_id=item.id,
-        cluster=item.cluster,
-        value=float(right),
+        bytewise = [
+            score.log_likelihood / len(text.encode()) for score, text in zip(choices, item.choices, strict=True)
+        ]
+        plain = [score.log_likelihood for score in choices]
+        others = {"accuracy": value, "accuracy_per_byte": float(chosen(bytewise) in item.right)}
+        others["accuracy_unnormalised"] = float(chosen(plain) in item.right)
+        if task.metric == "f1a":  # 2 TP / (2 TP + FP + FN) as a ratio of sums over statements
+            said, true = best == YES, item.answer == YES
+            value, weight = 2.0 * (said and true), float(said) + float(true)
+    return _answered(
+        prompt,
+        value=value,
+        weight=weight,
         bytes=len(item.choices[item.answer].encode()),
-        margin=lead,
-        demonstrations=prompt.demonstrations,
-        truncated_tokens=prompt.truncated_tokens,
+        margin=margin(values, item.right),
+        right_nats=-choices[item.answer].log_likelihood,
+        others=others,
+        log_likelihoods=tuple(score.log_likelihood for score in choices),
+        choice_tokens=tuple(score.num_tokens for score in choices),
+        chosen=best,
     )
 
 
-def _heldout(
-    task: HeldoutLikelihood,
-    heldout: HeldOut,
-    max_examples: int,
-    seed: int,
-    sequence_length: int,
-    score_rows: ScoreRows,
-) -> tuple[EvalResult, list[ItemScore]]:
-    chosen = drawn(heldout.documents(), seed)[: max_examples * HELDOUT_DOCUMENTS_PER_EXAMPLE]
-    windows: dict[str, list[Window]] = {document.id: [] for document in chosen}
-    for window in heldout.windows(sequence_length):
-        if window.document_id in windows:
-            windows[window.document_id].append(window)
-    flat = [window for each in windows.values() for window in each]
-    nats = iter([float(score.nll.sum()) for score in score_tokens([window.ids for window in flat], score_rows)])
-    scores = [
-        ItemScore(
-            item_id=document.id,
-            cluster=document.unit,
-            value=sum(next(nats) for _ in windows[document.id]),
-            weight=sum(len(window.ids) - 1 for window in windows[document.id]),
-            bytes=sum(window.num_bytes for window in windows[document.id]),
-        )
-        for document in chosen
-        if windows[document.id]
-    ]
-    total_nats, total_tokens = sum(score.value for score in scores), sum(score.weight for score in scores)
-    result = EvalResult(
-        task=task.name,
-        num_shots=0,
-        metric=task.metric,
-        value=total_nats / total_tokens if total_tokens else None,
-        num_examples=len(scores),
-        bits_per_byte=bits_per_byte(total_nats, sum(score.bytes or 0 for score in scores)),
+def _written(task: Generation, prompt: Prompt, text: str) -> ItemScore:
+    answer = text.strip()
+    found = {name: metric(answer, prompt.item.references) for name, metric in task.metrics.items()}
+    return _answered(prompt, value=found[task.metric], others=found, generation=answer)
+
+
+def _answered(prompt: Prompt, **found: object) -> ItemScore:
+    item = prompt.item
+    return ItemScore.model_validate(
+        {
+            "item_id": item.id,
+            "cluster": item.cluster,
+            "demonstrations": prompt.demonstrations,
+            "prompt": prompt.text,
+            "prompt_sha256": hashlib.sha256(prompt.text.encode()).hexdigest(),
+            "choices": item.choices,
+            "right": item.right,
+            "references": item.references,
+            **found,
+        }
     )
-    return result, scores
+
+
+def _not_asked(prompt: Prompt) -> ItemScore:
+    return _answered(prompt, value=None, excess_tokens=prompt.excess_tokens)
+
+
+def _means(answered: Sequence[ItemScore]) -> dict[str, float]:
+    names = sorted({name for score in answered for name in score.others})
+    return {name: sum(score.others[name] for score in answered) / len(answered) for name in names}
+
+
+def _plain(load_LE: np.ndarray | None) -> tuple[tuple[int, ...], ...] | None:
+    return None if load_LE is None else tuple(tuple(int(count) for count in layer) for layer in load_LE)
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -1,67 +1,116 @@
 """The kinds of task: what one asks of a model, and how an item becomes a question.
 
-A task is a short file of facts and one prompt function (see `tasks/`). Rows come from held-out documents
-or, later, from a benchmark; `items` turns them into questions, the same ones for a seed on every machine.
+A task is a short file of facts and a few functions of a row (see `tasks/`). Rows come from held-out documents or from
+the files of a benchmark; `item` turns one into a question, the same on every machine.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from glam.evaluation.benchmark import Benchmark
+from glam.evaluation.paper import Paper
 from glam.records import Document
 
 Row = Mapping[str, Any]
 """One example as its source has it; `id` and `cluster` are always there."""
-RowSource = Callable[[Sequence[Document], int], Iterable[Row]]
+HeldOutRows = Callable[[Sequence[Document], int], Iterable[Row]]
 """(held-out documents, seed) -> rows, in the order of `draw_key`, so that the first n are a fair draw."""
+Source = HeldOutRows | Benchmark
 Normalise = Literal["tokens", "none"]
+Metric = Callable[[str, Sequence[str]], float]
+"""(what the model wrote, accepted answers) -> between 0 and 1."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Item:
     """One question, without its demonstrations."""
 
     id: str
     cluster: str
-    """The held-out unit the item came from: what resampling keeps together."""
+    """What resampling keeps together: a held-out unit, the passage of several questions, the item itself."""
     prompt: str
-    """Never ends in white space; that belongs to the choices."""
-    choices: tuple[str, ...]
-    """Possible continuations of the prompt, white space in front included; a completion has one, the right one."""
-    answer: int
-    chance: float
-    """Probability of a right answer without a model."""
+    """Never ends in white space; that belongs to what follows."""
+    choices: tuple[str, ...] = ()
+    """Possible continuations of the prompt, white space in front included; a completion has one, the right one.
+    Empty where the answer is written freely."""
+    contexts: tuple[str, ...] = ()
+    """What stands before each choice where that is not `prompt` (partial evaluation, Trinh and Le, 2018)."""
+    right: tuple[int, ...] = ()
+    """Places of the right choices; more than one where several are accepted."""
+    references: tuple[str, ...] = ()
+    """Accepted answers of a question that is answered freely."""
+    solved: str
+    """The item as a demonstration shows it."""
+    chance: float | None
+    """Probability of a right answer without a model; None: unknown."""
+    after_demonstrations: str | None = None
+    """The prompt where demonstrations stand before it, if that is another one."""
 
     def __post_init__(self) -> None:
-        assert self.prompt == self.prompt.rstrip(), f"prompt of {self.id} ends in white space: {self.prompt[-20:]!r}"
-        assert 0 <= self.answer < len(self.choices), f"answer {self.answer} of {self.id} is none of its choices"
+        for text in (self.prompt, *self.contexts):
+            if text != text.rstrip():
+                raise ValueError(f"its prompt ends in white space: {text[-20:]!r}")
+        for place in self.right:
+            if not 0 <= place < len(self.choices):
+                raise ValueError(f"answer {place} is none of its {len(self.choices)} choices, which count from 0")
+        for place, choice in enumerate(self.choices):
+            if not choice.strip():
+                raise ValueError(f"choice {place} is empty")
+        if self.choices and not self.right:
+            raise ValueError("none of its choices is right")
+        if not self.choices and not self.references:
+            raise ValueError("it has no accepted answer")
 
     @property
-    def solved(self) -> str:
-        """The item as a demonstration shows it."""
-        return self.prompt + self.choices[self.answer]
+    def answer(self) -> int:
+        """The right choice, the first of several."""
+        return self.right[0]
+
+    def context(self, choice: int, *, demonstrations: bool) -> str:
+        """What stands before a choice."""
+        if self.contexts:
+            return self.contexts[choice]
+        return self.prompt if self.after_demonstrations is None or not demonstrations else self.after_demonstrations
 
 
 @dataclass(frozen=True, kw_only=True)
 class MultipleChoice:
-    """Right iff the true choice has the highest log-likelihood of all; a tie is wrong."""
+    """Right iff the choice with the highest log-likelihood is a right one; where several have it, the first counts.
+
+    With `metric="f1a"` each item is a statement with the choices no and yes, and the value is the F1 of all yeses.
+    """
 
     name: str
-    rows: RowSource
+    source: Source
     prompt: Callable[[Row], str]
     choices: Callable[[Row], Sequence[str]]
-    answer: Callable[[Row], int]
+    answer: Callable[[Row], int | Sequence[int]]
+    contexts: Callable[[Row], Sequence[str]] | None = None
     normalise: Normalise = "tokens"
     """GLaM divides an option's log-likelihood by its token length (arXiv:2112.06905, section 5)."""
-    metric: ClassVar[str] = "accuracy"
+    metric: Literal["accuracy", "f1a"] = "accuracy"
+    paper: Paper | None = None
     takes_shots: ClassVar[bool] = True
 
-    def items(self, documents: Sequence[Document], seed: int) -> Iterator[Item]:
-        """The task's items in drawing order."""
-        for row in self.rows(documents, seed):
-            choices = tuple(self.choices(row))
-            yield Item(row["id"], row["cluster"], self.prompt(row), choices, self.answer(row), 1 / len(choices))
+    def item(self, row: Row) -> Item:
+        """The question of a row. Raises ValueError saying what is wrong with it."""
+        choices, answer = tuple(self.choices(row)), self.answer(row)
+        contexts = () if self.contexts is None else tuple(self.contexts(row))
+        right = (answer,) if isinstance(answer, int) else tuple(answer)
+        prompt = self.prompt(row)
+        known = bool(right) and 0 <= right[0] < len(choices)
+        return Item(
+            id=row["id"],
+            cluster=row["cluster"],
+            prompt=prompt,
+            choices=choices,
+            contexts=contexts,
+            right=right,
+            solved=(contexts[right[0]] if contexts else prompt) + choices[right[0]] if known else "",
+            chance=len(set(right)) / len(choices) if choices else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,17 +118,64 @@ class Completion:
     """Right iff greedy decoding writes the target, token by token."""
 
     name: str
-    rows: RowSource
+    source: Source
     prompt: Callable[[Row], str]
     target: Callable[[Row], str]
-    chance: Callable[[Row], float]
+    chance: Callable[[Row], float | None] = lambda _: None
     metric: ClassVar[str] = "accuracy"
+    paper: Paper | None = None
     takes_shots: ClassVar[bool] = True
 
-    def items(self, documents: Sequence[Document], seed: int) -> Iterator[Item]:
-        """The task's items in drawing order."""
-        for row in self.rows(documents, seed):
-            yield Item(row["id"], row["cluster"], self.prompt(row), (self.target(row),), 0, self.chance(row))
+    def item(self, row: Row) -> Item:
+        """The question of a row. Raises ValueError saying what is wrong with it."""
+        prompt, target = self.prompt(row), self.target(row)
+        return Item(
+            id=row["id"],
+            cluster=row["cluster"],
+            prompt=prompt,
+            choices=(target,),
+            right=(0,),
+            solved=prompt + target,
+            chance=self.chance(row),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """The model writes its answer: beam search of width 4 until a stop text (GLaM, section 5)."""
+
+    name: str
+    source: Source
+    prompt: Callable[[Row], str]
+    references: Callable[[Row], Sequence[str]]
+    metrics: Mapping[str, Metric]
+    """By name, in per cent of nothing: between 0 and 1. The first is the task's value."""
+    after_demonstrations: Callable[[Row], str] | None = None
+    """The prompt where demonstrations stand before it; None: the same."""
+    stop: tuple[str, ...] = ("\n",)
+    max_new_tokens: int = 32
+    paper: Paper | None = None
+    takes_shots: ClassVar[bool] = True
+
+    @property
+    def metric(self) -> str:
+        """The name of the task's value."""
+        return next(iter(self.metrics))
+
+    def item(self, row: Row) -> Item:
+        """The question of a row. Raises ValueError saying what is wrong with it."""
+        prompt, references = self.prompt(row), tuple(self.references(row))
+        later = None if self.after_demonstrations is None else self.after_demonstrations(row)
+        shown = prompt if later is None else later
+        return Item(
+            id=row["id"],
+            cluster=row["cluster"],
+            prompt=prompt,
+            references=references,
+            solved=f"{shown} {references[0]}" if references else "",
+            chance=None,
+            after_demonstrations=later,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +184,12 @@ class HeldoutLikelihood:
 
     name: str
     metric: ClassVar[str] = "cross_entropy"
+    paper: ClassVar[Paper | None] = None
     takes_shots: ClassVar[bool] = False
 
 
-Task = MultipleChoice | Completion | HeldoutLikelihood
+AskingTask = MultipleChoice | Completion | Generation
+Task = AskingTask | HeldoutLikelihood
 
 
 def draw_key(seed: int, *parts: str) -> bytes:

@@ -6,7 +6,7 @@ weights holds that factor (praxis glam.py, lingvo `Attention`).
 
 # B rows, S positions, Q the last of them, H heads, D head width, M model width
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,9 +19,33 @@ from glam.counting import T5_BUCKETS
 from glam.model.blocked_attention import blocked_attention
 from glam.model.cache import LayerCache
 from glam.model.layers import Initializer
+from glam.model.prefix_tree import Tree
 
 T5_MAX_DISTANCE = 128
 ROPE_BASE = 10_000.0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A tree of the batch: its places, and what they see of each other."""
+
+    places: slice
+    visible_NN: Tensor | None
+    """None: each what lies not ahead."""
+    distance_NN: Tensor | None
+    """How many places back each key is on the query's path, for a learned bias; what is not seen counts as 0."""
+
+    @classmethod
+    def of(cls, tree: Tree, start: int, *, biased: bool, device: torch.device) -> "Piece":
+        """The tree whose first id stands at `start`."""
+        visible_NN = tree.visible_NN
+        if biased and visible_NN is None:
+            visible_NN = torch.ones(len(tree.ids), len(tree.ids), dtype=torch.bool).tril()
+        return cls(
+            slice(start, start + len(tree.ids)),
+            None if visible_NN is None else visible_NN.to(device),
+            (tree.depth_N[:, None] - tree.depth_N).clamp(min=0).to(device) if biased else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -32,6 +56,8 @@ class Sight:
     """The first position that each query sees; None: the first of the row."""
     rotation: tuple[Tensor, Tensor] | None
     """(cos, sin) of the queries' positions, [Q or B x 1 x Q, D / 2]; None without rotary positions."""
+    pieces: tuple[Piece, ...] | None = None
+    """Of a batch of trees, which is one row; None: rows."""
 
 
 class Attention(nn.Module):
@@ -65,6 +91,9 @@ class Attention(nn.Module):
         query_BHQD, key_BHSD, value_BHSD = (self._heads(x_BQM @ w) for w in (self.query, self.key, self.value))
         if sight.rotation is not None:
             query_BHQD, key_BHSD = rotate(query_BHQD, *sight.rotation), rotate(key_BHSD, *sight.rotation)
+        if sight.pieces is not None:
+            mixed_BHQD = self._of_trees(query_BHQD, key_BHSD, value_BHSD, sight.pieces)
+            return mixed_BHQD.transpose(1, 2).flatten(2) @ self.out
         path = self.path or ("blocked" if x_BQM.device.type == "cpu" else "fused")
         if cache is not None:
             key_BHSD, value_BHSD = cache.extend(key_BHSD, value_BHSD)
@@ -78,6 +107,27 @@ class Attention(nn.Module):
             extra_logit=self.config.extra_logit,
         )
         return mixed_BHQD.transpose(1, 2).flatten(2) @ self.out
+
+    def _of_trees(self, query: Tensor, key: Tensor, value: Tensor, pieces: Sequence[Piece]) -> Tensor:
+        bias_HS = None
+        if self.config.positions == "t5_bias":
+            bias_HS = bias_by_distance(self.bias, max(piece.places.stop - piece.places.start for piece in pieces))
+        mixed = torch.empty_like(query)
+        for piece in pieces:
+            one = (..., piece.places, slice(None))
+            mask = piece.visible_NN
+            if bias_HS is not None and piece.distance_NN is not None and mask is not None:
+                mask = bias_HS[:, piece.distance_NN].masked_fill(~mask, -math.inf).to(query.dtype)
+            k, v = key[one], value[one]
+            if self.config.extra_logit:
+                k, v = F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1))
+                if mask is None:
+                    mask = torch.ones(k.shape[2] - 1, k.shape[2] - 1, dtype=torch.bool, device=k.device).tril()
+                mask = F.pad(mask, (0, 1), value=True if mask.dtype == torch.bool else 0)
+            mixed[one] = F.scaled_dot_product_attention(
+                query[one], k, v, attn_mask=mask, is_causal=mask is None, scale=1.0
+            )
+        return mixed
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.config.num_heads, self.config.head_dim)).transpose(1, 2)

@@ -34,7 +34,7 @@ def complete(model: Transformer, codec: Codec, prompts: Sequence[str], config: G
     """
     rows = [[codec.end_of_text, *codec.encode(prompt)] for prompt in prompts]
     continued = generate(model, rows, config, end_of_text=codec.end_of_text, decode=codec.decode)
-    return [_before(config.stop, codec.decode(ids)) for ids in continued]
+    return [until_stop(config.stop, codec.decode(ids)) for ids in continued]
 
 
 @torch.inference_mode()
@@ -115,5 +115,6 @@ def _check(model: Transformer, rows: Sequence[Sequence[int]], config: Generation
             )
 
 
-def _before(stop: Sequence[str], text: str) -> str:
+def until_stop(stop: Sequence[str], text: str) -> str:
+    """What stands before the first stop text."""
     return text[: min((text.index(each) for each in stop if each in text), default=len(text))]

@@ -5,6 +5,7 @@ the tied product (praxis GShardSharedEmbeddingSoftmax).
 """
 
 # B rows, S positions, M model width, V vocabulary, L mixture layers, E experts
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,11 +14,12 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from glam.config import ModelConfig
-from glam.model.attention import Attention, Sight, rotation
+from glam.model.attention import Attention, Piece, Sight, rotation
 from glam.model.cache import Cache, LayerCache
 from glam.model.experts import MixtureOfExperts
 from glam.model.feed_forward import FeedForward
 from glam.model.layers import Initializer, RMSNorm
+from glam.model.prefix_tree import Tree
 from glam.model.routing import Routing
 
 
@@ -107,7 +109,27 @@ class Transformer(nn.Module):
                 x_BSM, routing = block(x_BSM, sight, row_key_B)
             if routing is not None:
                 routings.append(routing)
-        return Output(self._logits(x_BSM), _summarize(routings))
+        return Output(self.logits(x_BSM), _summarize(routings))
+
+    def read_trees(self, trees: Sequence[Tree]) -> tuple[Tensor, Tensor | None]:
+        """[T, M] what the blocks make of all ids of the trees, and [L, E] the choices that reached each expert.
+
+        The first is for `logits`; the second is None for a dense model.
+        """
+        device, biased = self.embedding.device, self.config.positions == "t5_bias"
+        pieces, start = [], 0
+        for tree in trees:
+            pieces.append(Piece.of(tree, start, biased=biased, device=device))
+            start += len(tree.ids)
+        sight = self._sight(torch.cat([tree.depth_N for tree in trees]).to(device), None, tuple(pieces))
+        ids_T = torch.tensor([each for tree in trees for each in tree.ids], device=device)
+        x_BTM = F.embedding(ids_T, self.embedding)[None]
+        loads = []
+        for block in self.blocks:
+            x_BTM, routing = block(x_BTM, sight)
+            if routing is not None:
+                loads.append(routing.load_E)
+        return x_BTM[0], torch.stack(loads) if loads else None
 
     def extend(self, ids_BQ: Tensor, cache: Cache) -> Tensor:
         """[B, V] logits after the last of these ids, which go on from what `cache` holds and are added to it."""
@@ -116,7 +138,7 @@ class Transformer(nn.Module):
         x_BQM = F.embedding(ids_BQ, self.embedding)
         for block, layer in zip(self.blocks, cache.layers, strict=True):
             x_BQM, _ = block(x_BQM, sight, cache=layer)
-        return self._logits(x_BQM[:, -1])
+        return self.logits(x_BQM[:, -1])
 
     def adjust_router_bias(self, load_LE: Tensor) -> None:
         """After a step: makes experts below the mean load likelier and those above it less so (top_k_loss_free).
@@ -127,11 +149,13 @@ class Transformer(nn.Module):
         for mixture, load_E in zip(mixtures, load_LE, strict=True):
             mixture.adjust_router_bias(load_E)
 
-    def _sight(self, position: Tensor, first_BQ: Tensor | None) -> Sight:
+    def _sight(self, position: Tensor, first_BQ: Tensor | None, pieces: tuple[Piece, ...] | None = None) -> Sight:
         rope = self.config.positions == "rope"
-        return Sight(first_BQ, rotation(position, self.config.head_dim, self.embedding.dtype) if rope else None)
+        turned = rotation(position, self.config.head_dim, self.embedding.dtype) if rope else None
+        return Sight(first_BQ, turned, pieces)
 
-    def _logits(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
+        """[..., V] of what the blocks made, [..., M]."""
         return (self.final_norm(x) * self.config.model_dim**-0.5) @ self.embedding.t()
 
 

@@ -2,6 +2,7 @@ import pytest
 
 from glam.analysis.evidence import HELDOUT, ITEMS, RESULT, STEPS, SUMMARY, read_run
 from glam.store import IntegrityError, Store, StoreError
+from glam.store.tables import write_table
 
 
 def write(store: Store, evidence, *, summary: bool = True):
@@ -15,7 +16,7 @@ def write(store: Store, evidence, *, summary: bool = True):
     for number, score in enumerate(evidence.scores.values()):
         with store.claim("scores", "sparse", f"{number:016x}") as folder:
             folder.write_text(RESULT, score.result.model_dump_json())
-            folder.append(ITEMS, score.items)
+            write_table(folder, ITEMS, score.items)
             folder.commit(config={}, revision=1)
         folders.append(folder)
     return run, folders

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glam.model.continuations import Continuations, ContinuationScore
 from glam.records import Document
 
 
@@ -74,27 +75,77 @@ def pseudo_random(*parts: object) -> float:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:6], "big") / 2**48
 
 
-def guesser(rows: Sequence[Sequence[int]]) -> list[FakeScores]:
-    """A model that knows nothing: pseudo-random likelihoods that depend on the row."""
-    return [
-        FakeScores(
-            np.array([0.5 + 5 * pseudo_random(tuple(row[: place + 1])) for place in range(1, len(row))]),
-            np.array([pseudo_random("greedy", tuple(row[: place + 1])) < 0.1 for place in range(1, len(row))]),
-        )
-        for row in rows
-    ]
+class FakeModel:
+    """Answers from what it thinks of a token after those before it; writes what `answers` says, or nothing."""
 
+    def __init__(self, answers: Callable[[Sequence[int]], str] = lambda _: ""):
+        self._answers = answers
 
-def knower(*texts: str, tokenizer: WordTokenizer) -> Callable[[Sequence[Sequence[int]]], list[FakeScores]]:
-    """A model for which a token is sure iff one of `texts` holds its row so far."""
+    def nll(self, row: tuple[int, ...]) -> float:
+        """Of the last token of a row."""
+        raise NotImplementedError
 
-    def score_rows(rows: Sequence[Sequence[int]]) -> list[FakeScores]:
-        scores = []
-        for row in rows:
-            known = np.array(
-                [any(tokenizer.decode(row[1 : place + 1]) in text for text in texts) for place in range(1, len(row))]
+    def greedy(self, row: tuple[int, ...]) -> bool:
+        """Whether the last token of a row is the likeliest."""
+        raise NotImplementedError
+
+    def score_rows(self, rows: Sequence[Sequence[int]], /) -> list[FakeScores]:
+        return [
+            FakeScores(
+                np.array([self.nll(tuple(row[: place + 1])) for place in range(1, len(row))]),
+                np.array([self.greedy(tuple(row[: place + 1])) for place in range(1, len(row))], dtype=bool),
             )
-            scores.append(FakeScores(np.where(known, 0.1, 8.0), known))
-        return scores
+            for row in rows
+        ]
 
-    return score_rows
+    def score_continuations(self, requests: Sequence[tuple[Sequence[int], Sequence[int]]], /) -> Continuations:
+        found = []
+        for context, continuation in requests:
+            (scores,) = self.score_rows([(*context, *continuation)])
+            nll, greedy = scores.nll[-len(continuation) :], scores.greedy[-len(continuation) :]
+            found.append(ContinuationScore(-float(nll.sum()), bool(greedy.all())))
+        return Continuations(found, np.full((1, 2), len(requests)), num_computed=len(requests))
+
+    def write(self, prompts: Sequence[Sequence[int]], /, *, stop: tuple[str, ...], max_new_tokens: int) -> list[str]:  # noqa: ARG002
+        return [self._answers(prompt) for prompt in prompts]
+
+
+class Guesser(FakeModel):
+    """Knows nothing: pseudo-random likelihoods that depend on the row."""
+
+    def nll(self, row: tuple[int, ...]) -> float:
+        return 0.5 + 5 * pseudo_random(row)
+
+    def greedy(self, row: tuple[int, ...]) -> bool:
+        return pseudo_random("greedy", row) < 0.1
+
+
+class Knower(FakeModel):
+    """Is sure of a token iff one of `texts` holds its row so far."""
+
+    def __init__(self, *texts: str, tokenizer: WordTokenizer):
+        super().__init__()
+        self._texts, self._tokenizer = texts, tokenizer
+
+    def _knows(self, row: tuple[int, ...]) -> bool:
+        return any(self._tokenizer.decode(row[1:]) in text for text in self._texts)
+
+    def nll(self, row: tuple[int, ...]) -> float:
+        return 0.1 if self._knows(row) else 8.0
+
+    def greedy(self, row: tuple[int, ...]) -> bool:
+        return self._knows(row)
+
+
+class Constant(FakeModel):
+    """Thinks the same of every token."""
+
+    def __init__(self, nll: float):
+        super().__init__()
+        self._nll = nll
+
+    def nll(self, row: tuple[int, ...]) -> float:  # noqa: ARG002
+        return self._nll
+
+    def greedy(self, row: tuple[int, ...]) -> bool:  # noqa: ARG002
+        return False

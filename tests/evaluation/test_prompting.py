@@ -5,7 +5,8 @@ from glam.evaluation.task import Item
 
 
 def item(name: str, *, cluster: str | None = None, prompt: str = "one two three", choices=(" four", " five")) -> Item:
-    return Item(name, cluster or name, prompt, choices, 0, 0.5)
+    solved = prompt + choices[0]
+    return Item(id=name, cluster=cluster or name, prompt=prompt, choices=choices, right=(0,), solved=solved, chance=0.5)
 
 
 POOL = [item(f"p{number}", cluster=f"c{number % 5}", prompt=f"q{number} word") for number in range(20)]
@@ -19,11 +20,16 @@ def test_demonstrations_come_from_other_clusters_and_never_the_item():
     assert asked.cluster not in {each.cluster for each in shown}
 
 
-def test_demonstrations_depend_on_seed_and_item_and_not_on_the_pools_order():
+def test_demonstrations_depend_on_seed_and_item():
     shown = choose_demonstrations(POOL[0], POOL, num_shots=4, seed=0)
-    assert choose_demonstrations(POOL[0], POOL[::-1], num_shots=4, seed=0) == shown
+    assert choose_demonstrations(POOL[0], POOL, num_shots=4, seed=0) == shown
     assert choose_demonstrations(POOL[0], POOL, num_shots=4, seed=1) != shown
     assert choose_demonstrations(POOL[5], POOL, num_shots=4, seed=0) != shown
+
+
+def test_every_item_of_other_clusters_can_be_shown_in_the_end():
+    shown = choose_demonstrations(POOL[0], POOL, num_shots=99, seed=0)
+    assert {each.id for each in shown} == {each.id for each in POOL if each.cluster != POOL[0].cluster}
 
 
 def test_the_last_of_four_shots_is_the_one_shot():
@@ -40,26 +46,49 @@ def test_a_prompt_is_the_solved_demonstrations_and_the_item(tokenizer):
     asked, shown = item("x"), POOL[:2]
     prompt = build_prompt(asked, shown, tokenizer=tokenizer, sequence_length=99)
     assert prompt.demonstrations == ("p0", "p1")
-    assert prompt.truncated_tokens == 0
-    for row, choice, count in zip(prompt.rows, asked.choices, prompt.choice_tokens, strict=True):
-        assert row[0] == tokenizer.end_of_text
-        expected = SEPARATOR.join(["q0 word four", "q1 word four", "one two three" + choice])
-        assert tokenizer.decode(row) == expected
-        assert tokenizer.decode(row[-count:]) == choice
+    assert prompt.excess_tokens == 0
+    assert prompt.text == SEPARATOR.join(["q0 word four", "q1 word four", "one two three"])
+    for (context, continuation), choice in zip(prompt.requests, asked.choices, strict=True):
+        assert context[0] == tokenizer.end_of_text
+        assert tokenizer.decode(context) == prompt.text
+        assert tokenizer.decode(continuation) == choice
 
 
 @pytest.mark.parametrize("sequence_length", range(1, 30))
-def test_whole_demonstrations_go_first_and_every_cut_is_recorded(tokenizer, sequence_length: int):
+def test_whole_demonstrations_go_first_and_an_item_is_never_cut(tokenizer, sequence_length: int):
     asked = item("x")
     prompt = build_prompt(asked, POOL[:4], tokenizer=tokenizer, sequence_length=sequence_length)
-    assert all(len(row) <= sequence_length + 1 for row in prompt.rows)
     assert prompt.demonstrations == tuple(f"p{n}" for n in range(4))[4 - len(prompt.demonstrations) :]
-    own = len(tokenizer.encode(asked.solved))
-    assert prompt.truncated_tokens == max(0, own - sequence_length)
-    if prompt.truncated_tokens:
+    longest = max(len(context) + len(continuation) for context, continuation in prompt.requests)
+    # The end of the text before is read, the last token is not.
+    assert prompt.excess_tokens == max(0, len(tokenizer.encode(asked.solved)) - sequence_length)
+    assert longest - 1 == (sequence_length + prompt.excess_tokens if prompt.excess_tokens else longest - 1)
+    assert prompt.excess_tokens or longest - 1 <= sequence_length
+    if prompt.excess_tokens:
         assert prompt.demonstrations == ()
-    for row, choice in zip(prompt.rows, asked.choices, strict=True):
-        assert tokenizer.decode(row).endswith(choice)
+    assert all(tokenizer.decode(context).endswith(asked.prompt) for context, _ in prompt.requests)
+
+
+def test_an_answer_that_is_written_needs_room(tokenizer):
+    asked = Item(id="x", cluster="x", prompt="one two", references=("three",), solved="one two three", chance=None)
+    prompt = build_prompt(asked, [], tokenizer=tokenizer, sequence_length=9, max_new_tokens=6)
+    ((context, continuation),) = prompt.requests
+    assert (tokenizer.decode(context), continuation, prompt.excess_tokens) == ("one two", (), 0)
+    assert build_prompt(asked, [], tokenizer=tokenizer, sequence_length=9, max_new_tokens=7).excess_tokens == 1
+
+
+def test_demonstrations_may_change_the_form_of_the_question(tokenizer):
+    asked = Item(
+        id="x",
+        cluster="x",
+        prompt="he saw a",
+        after_demonstrations="he saw a ____. ->",
+        references=("dog",),
+        solved="he saw a ____. -> dog",
+        chance=None,
+    )
+    assert build_prompt(asked, [], tokenizer=tokenizer, sequence_length=99).text == "he saw a"
+    assert build_prompt(asked, POOL[:1], tokenizer=tokenizer, sequence_length=99).text.endswith("he saw a ____. ->")
 
 
 def test_a_choice_is_cut_out_of_the_encoding_of_the_whole(tokenizer):

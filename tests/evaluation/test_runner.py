@@ -1,26 +1,32 @@
 import math
 
-import numpy as np
 import pytest
-from fake_evaluation import FakeHeldOut, FakeScores, guesser, knower
+from fake_evaluation import Constant, FakeHeldOut, Guesser, Knower
 
+from glam.config import EvalConfig
 from glam.evaluation import TASKS
-from glam.evaluation.runner import run_task
+from glam.evaluation.names import asks_files, find_task
+from glam.evaluation.questions import from_documents
+from glam.evaluation.runner import examination, joined
 from glam.records import EvalResult, ItemScore
 
-ASKING = [name for name, task in TASKS.items() if task.takes_shots]
+ABOUT_TEXT = [name for name in TASKS if not asks_files(name)]
+ASKING = [name for name in ABOUT_TEXT if TASKS[name].takes_shots]
 
 
 @pytest.fixture
 def run(heldout, tokenizer):
-    def call(task: str, score_rows=guesser, **changes) -> tuple[EvalResult, list[ItemScore]]:
-        options = {"num_shots": 0, "max_examples": 30, "seed": 0, "sequence_length": 200, "heldout": heldout}
-        return run_task(task, tokenizer=tokenizer, score_rows=score_rows, **(options | changes))
+    def call(task: str, model=None, **changes) -> tuple[EvalResult, tuple[ItemScore, ...]]:
+        options = {"num_shots": 0, "sequence_length": 200, "heldout": heldout, "max_examples": 30} | changes
+        judged = EvalConfig(max_examples=options.pop("max_examples"))
+        examined = examination(find_task(task), judged=judged, tokenizer=tokenizer, **options)
+        scored = examined.score(model or Guesser(), 0, examined.num_items)
+        return examined.result(scored), scored.items
 
     return call
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ABOUT_TEXT)
 def test_the_value_is_the_weighted_mean_of_its_items(task: str, run):
     result, items = run(task)
     assert result.value == pytest.approx(sum(item.value for item in items) / sum(item.weight for item in items))
@@ -28,7 +34,7 @@ def test_the_value_is_the_weighted_mean_of_its_items(task: str, run):
     assert result.seconds is not None
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ABOUT_TEXT)
 def test_the_same_question_twice_gives_the_same_answer(task: str, run):
     first, second = run(task), run(task)
     assert first[1] == second[1]
@@ -38,8 +44,8 @@ def test_the_same_question_twice_gives_the_same_answer(task: str, run):
 @pytest.mark.parametrize("task", ASKING)
 def test_a_model_that_knows_the_text_is_right(task: str, run, documents, tokenizer):
     texts = [" ".join(document.text.split()) for document in documents]
-    asked = TASKS[task].items(documents, 0)  # pyright: ignore[reportAttributeAccessIssue]
-    result, _ = run(task, knower(*texts, *(item.solved for item in asked), tokenizer=tokenizer))
+    asked = from_documents(TASKS[task], documents, max_examples=None, seed=0).asked
+    result, _ = run(task, Knower(*texts, *(item.solved for item in asked), tokenizer=tokenizer))
     assert result.value == 1.0
 
 
@@ -53,11 +59,34 @@ def test_a_model_that_knows_nothing_is_near_chance(task: str, run):
 
 
 @pytest.mark.parametrize("task", ["continuation", "name_function"])
-def test_a_tie_is_wrong(task: str, run):
-    def indifferent(rows):
-        return [FakeScores(np.ones(len(row) - 1), np.zeros(len(row) - 1, bool)) for row in rows]
+def test_of_equal_choices_the_first_is_chosen(task: str, run):
+    _, items = run(task, Constant(1.0), max_examples=48)
+    # Choices of equal likelihood per token: the law holds where all have as many tokens, and always per token.
+    assert all(item.chosen == 0 and item.value == float(item.right == (0,)) for item in items)
+    assert all(item.margin == pytest.approx(0) for item in items)
 
-    assert run(task, indifferent)[0].value == 0.0
+
+@pytest.mark.parametrize("task", ABOUT_TEXT)
+@pytest.mark.parametrize("num_shots", [0, 2])
+def test_pieces_are_the_whole(task: str, num_shots: int, heldout, tokenizer):
+    kind = find_task(task)
+    if num_shots and not kind.takes_shots:
+        return
+    examined = examination(
+        kind,
+        num_shots=num_shots,
+        judged=EvalConfig(max_examples=10),
+        tokenizer=tokenizer,
+        sequence_length=200,
+        heldout=heldout,
+    )
+    whole = examined.score(Guesser(), 0, examined.num_items)
+    pieces = [
+        examined.score(Guesser(), first, min(first + 3, examined.num_items))
+        for first in range(0, examined.num_items, 3)
+    ]
+    assert joined(pieces).items == whole.items
+    assert joined(pieces).load_LE == whole.load_LE
 
 
 @pytest.mark.parametrize("task", ASKING)
@@ -69,10 +98,20 @@ def test_shots_are_recorded_with_each_item(task: str, run):
 
 
 @pytest.mark.parametrize("task", ASKING)
-def test_what_does_not_fit_is_recorded(task: str, run):
-    result, items = run(task, num_shots=3, sequence_length=12)
-    assert result.mean_demonstrations < 3
-    assert any(item.truncated_tokens > 0 for item in items)
+def test_what_does_not_fit_is_counted_and_not_asked(task: str, run):
+    result, items = run(task, num_shots=3, sequence_length=28)
+    too_long = [item for item in items if item.value is None]
+    assert result.num_too_long == len(too_long)
+    assert result.num_examples == len(items) - len(too_long)
+    assert all(item.excess_tokens > 0 and item.demonstrations == () for item in too_long)
+    assert result.mean_demonstrations is None or result.mean_demonstrations < 3
+
+
+@pytest.mark.parametrize("task", ASKING)
+def test_a_model_for_which_everything_is_too_long_has_no_value(task: str, run):
+    result, items = run(task, sequence_length=3)
+    assert (result.value, result.num_examples, result.num_too_long) == (None, 0, len(items))
+    assert result.chance is None
 
 
 @pytest.mark.parametrize("task", ASKING)
@@ -100,16 +139,23 @@ def test_heldout_takes_no_shots(run):
         run("heldout", num_shots=1)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ABOUT_TEXT)
 def test_text_without_items_has_an_unknown_value(task: str, run, tokenizer):
     result, items = run(task, heldout=FakeHeldOut([], tokenizer))
-    assert (result.value, result.bits_per_byte, result.num_examples, items) == (None, None, 0, [])
+    assert (result.value, result.bits_per_byte, result.num_examples, items) == (None, None, 0, ())
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ABOUT_TEXT)
 def test_a_diverged_model_is_an_error_that_says_so(task: str, run):
-    def diverged(rows):
-        return [FakeScores(np.full(len(row) - 1, np.nan), np.zeros(len(row) - 1, bool)) for row in rows]
-
     with pytest.raises(ValueError, match="training has diverged"):
-        run(task, diverged)
+        run(task, Constant(math.nan))
+
+
+def test_text_is_needed_by_tasks_about_text(run):
+    with pytest.raises(ValueError, match="asks about held-out text, and none belongs to this checkpoint"):
+        run("heldout", heldout=None)
+
+
+def test_a_benchmark_needs_its_files(run):
+    with pytest.raises(ValueError, match="boolq: asks about the files of a benchmark, and no folder"):
+        run("boolq")

@@ -3,18 +3,20 @@
 import pytest
 
 from glam.evaluation import TASKS
-from glam.evaluation.names import find_task, takes_shots, task_names
+from glam.evaluation.names import asks_files, find_task, takes_shots, task_names
 from glam.evaluation.passages import paragraphs
-from glam.evaluation.task import Completion, HeldoutLikelihood, Item, MultipleChoice
+from glam.evaluation.questions import from_documents
+from glam.evaluation.task import Completion, Generation, HeldoutLikelihood, Item, MultipleChoice
+from glam.evaluation.tasks import PUBLISHED
 from glam.records import Document
 
-ASKING = [name for name, task in TASKS.items() if not isinstance(task, HeldoutLikelihood)]
+ASKING = [name for name, task in TASKS.items() if not isinstance(task, HeldoutLikelihood) and not asks_files(name)]
 
 
 def items_of(name: str, documents: list[Document], seed: int = 0) -> list[Item]:
     task = TASKS[name]
     assert isinstance(task, MultipleChoice | Completion)
-    return list(task.items(documents, seed))
+    return list(from_documents(task, documents, max_examples=None, seed=seed).asked)
 
 
 @pytest.mark.parametrize("name", ASKING)
@@ -38,6 +40,7 @@ def test_every_item_is_well_formed(name: str, documents):
         assert item.cluster == units[item.id]
         assert len(set(item.choices)) == len(item.choices)
         assert all(choice[0] == " " and choice.strip() for choice in item.choices)
+        assert item.chance is not None
         assert 0 < item.chance < 1
 
 
@@ -109,5 +112,11 @@ def test_names_know_which_tasks_take_demonstrations():
 
 
 def test_an_unknown_task_is_refused_with_what_exists():
-    with pytest.raises(ValueError, match="unknown task 'boolq'; known: continuation, heldout, last_word"):
-        find_task("boolq")
+    with pytest.raises(ValueError, match=r"unknown task 'bool'; known: anli_r1, .*continuation.*heldout, .*last_word"):
+        find_task("bool")
+
+
+def test_the_paper_has_29_tasks_of_which_8_are_written():
+    kinds = [type(task) for task in PUBLISHED.values()]
+    assert (len(kinds), kinds.count(Generation), kinds.count(MultipleChoice)) == (29, 8, 21)
+    assert [task.paper.group == "NLG" for task in PUBLISHED.values()] == [kind is Generation for kind in kinds]

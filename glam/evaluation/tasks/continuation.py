@@ -57,7 +57,7 @@ def _strangers(document: Document, true: str, by_length: list[tuple[int, str, st
 
 CONTINUATION = MultipleChoice(
     name="continuation",
-    rows=rows,
+    source=rows,
     prompt=lambda row: row["context"],
     choices=lambda row: [" " + choice for choice in row["choices"]],
     answer=lambda row: row["answer"],

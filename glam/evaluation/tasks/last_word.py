@@ -46,7 +46,7 @@ def _chance(row: Row) -> float:
 
 LAST_WORD = Completion(
     name="last_word",
-    rows=rows,
+    source=rows,
     prompt=lambda row: row["before"],
     target=lambda row: " " + row["word"],
     chance=_chance,

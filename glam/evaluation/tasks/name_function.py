@@ -65,7 +65,7 @@ def prompt(row: Row) -> str:
 
 NAME_FUNCTION = MultipleChoice(
     name="name_function",
-    rows=rows,
+    source=rows,
     prompt=prompt,
     choices=lambda row: [" " + name for name in row["names"]],
     answer=lambda row: row["answer"],

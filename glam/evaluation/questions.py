@@ -1,0 +1,98 @@
+"""What a task asks: its items, and those that demonstrations are drawn from."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+from glam.config import EvalConfig
+from glam.evaluation.benchmark import Benchmark, BenchmarkError, Row
+from glam.evaluation.task import AskingTask, Item, draw_key, drawn
+from glam.records import Document
+
+DEMONSTRATION_POOL = 64
+"""Items made of held-out text beyond those asked, to draw demonstrations from."""
+DOCUMENTS_PER_EXAMPLE = 100
+"""Held-out documents looked at for each item that is asked."""
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The items of a task in the order in which they are asked."""
+
+    asked: tuple[Item, ...]
+    pool: tuple[Item, ...]
+
+
+def from_documents(
+    task: AskingTask, documents: Sequence[Document], *, max_examples: int | None, seed: int
+) -> Questions:
+    """Questions about held-out text, the same ones for a seed on every machine; `max_examples` None: all there are."""
+    assert not isinstance(task.source, Benchmark), f"{task.name} asks about the files of a benchmark"
+    if max_examples is None:
+        every = tuple(map(task.item, task.source(drawn(documents, seed), seed)))
+        return Questions(every, every)
+    looked_at = drawn(documents, seed)[: max_examples * DOCUMENTS_PER_EXAMPLE]
+    pool = tuple(map(task.item, islice(task.source(looked_at, seed), max_examples + DEMONSTRATION_POOL)))
+    return Questions(pool[:max_examples], pool)
+
+
+def from_files(task: AskingTask, folder: Path, *, max_examples: int | None, seed: int) -> Questions:
+    """Questions of a benchmark's files, drawn by seed where there are more than `max_examples`.
+
+    Raises BenchmarkError naming task, file, row and what is wrong with it.
+    """
+    assert isinstance(task.source, Benchmark), f"{task.name} asks about held-out text"
+    asked = _all_of(task, folder)
+    if max_examples is not None:
+        asked = tuple(sorted(asked, key=lambda item: draw_key(seed, "question", item.id))[:max_examples])
+    return Questions(asked, _pool_of(task, folder))
+
+
+def identity(task: AskingTask, folder: Path, *, max_examples: int | None, seed: int) -> str:
+    """SHA-256 of everything that `from_files` gives: wording, choices and answers as the model will see them."""
+    questions = from_files(task, folder, max_examples=max_examples, seed=seed)
+    mark = hashlib.sha256()
+    for item in (*questions.asked, *questions.pool):
+        mark.update(json.dumps(asdict(item), ensure_ascii=True, sort_keys=True).encode() + b"\n")
+    return mark.hexdigest()
+
+
+def benchmarks_folder(task: str, judged: EvalConfig) -> Path:
+    """Where the files of benchmarks lie. Raises BenchmarkError where it is not said."""
+    if judged.benchmarks is None:
+        raise BenchmarkError(
+            f"{task}: asks about the files of a benchmark, and no folder of them is given (--data DIR, or "
+            "--set eval.benchmarks=DIR)"
+        )
+    return Path(judged.benchmarks).expanduser().absolute()
+
+
+@lru_cache(maxsize=64)
+def _all_of(task: AskingTask, folder: Path) -> tuple[Item, ...]:
+    assert isinstance(task.source, Benchmark), "its callers have looked"
+    return tuple(_items(task, task.source.asked(folder, task.name)))
+
+
+@lru_cache(maxsize=64)
+def _pool_of(task: AskingTask, folder: Path) -> tuple[Item, ...]:
+    assert isinstance(task.source, Benchmark), "its callers have looked"
+    return tuple(_items(task, task.source.pooled(folder, task.name)))
+
+
+def _items(task: AskingTask, rows: Iterable[Row]) -> Iterator[Item]:
+    for row in rows:
+        try:
+            yield task.item(row)
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            IndexError,
+            AttributeError,
+        ) as error:  # of a shape that was not foreseen
+            said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            raise BenchmarkError(f"{row['where']}: {said}") from error
