@@ -1,6 +1,7 @@
 """RECIPES: named studies, each a function that returns a Study."""
 
 from collections.abc import Callable
+from functools import partial
 
 from glam.config import (
     DataConfig,
@@ -99,11 +100,17 @@ LADDER_RUNGS = {
 0.04 and 5.020 at 0.02; after 120 of 16m 5.388, 5.280 and 5.447 at 0.01, 0.02 and 0.04, each with seed 100."""
 
 
-def ladder() -> Study:
-    """Three sizes, each dense and with 8 and 32 experts at equal FLOPs per token; hours on two cores, in pieces."""
+def ladder(*sizes: str) -> Study:
+    """Three sizes, each dense and with 8 and 32 experts at equal FLOPs per token; hours on two cores, in pieces.
+
+    With sizes named, those alone: `ladder_1m` is a part of `ladder`, and its runs are the same folders.
+    """
+    name = "_".join(("ladder", *sizes))
+    sizes = sizes or tuple(LADDER_RUNGS)
     arms: dict[str, Experiment] = {}
     pairs: list[tuple[str, str]] = []
-    for size, (num_steps, learning_rate, _) in LADDER_RUNGS.items():
+    for size in sizes:
+        num_steps, learning_rate, _ = LADDER_RUNGS[size]
         train = TrainConfig(
             num_steps=num_steps,
             global_batch_size=8,
@@ -118,8 +125,8 @@ def ladder() -> Study:
         arms[few], arms[many] = sparse, replace(sparse, model=VARIANTS[f"ladder_{size}_32e"])
         pairs += [(few, dense), (many, dense)]
     return Study(
-        name="ladder",
-        description=ladder.__doc__ or "",
+        name=name,
+        description=(ladder.__doc__ or "").partition("\n")[0],
         arms=arms,
         pairs=tuple(pairs),
         seeds=(0,),
@@ -178,6 +185,7 @@ def data_quality() -> Study:
 RECIPES: dict[str, Callable[[], Study]] = {
     "quickstart": quickstart,
     "ladder": ladder,
+    **{f"ladder_{size}": partial(ladder, size) for size in LADDER_RUNGS},
     "smoke": smoke,
     "local_mixture": local_mixture,
     "glam_mixture": glam_mixture,

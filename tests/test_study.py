@@ -52,6 +52,13 @@ def test_named_pairs_are_compared_and_only_they_must_be_alike() -> None:
             replace(study, pairs=silly)
 
 
+def test_a_rung_of_the_ladder_is_a_part_of_it() -> None:
+    whole, rung = recipe("ladder"), recipe("ladder_4m")
+    assert rung.arms == {arm: experiment for arm, experiment in whole.arms.items() if arm.startswith("4m_")}
+    assert set(rung.compared) <= set(whole.compared)
+    assert [rung.seeds_of(arm) for arm in rung.arms] == [whole.seeds_of(arm) for arm in rung.arms]
+
+
 def test_arms_may_have_seeds_of_their_own() -> None:
     runs = [(arm, seed) for arm, seed, _ in recipe("ladder").experiments()]
     assert len(runs) == len(set(runs)) == 15
@@ -79,7 +86,7 @@ def test_a_bad_setting_is_an_error_that_says_what_exists(setting: str, message: 
 def test_unknown_recipe_lists_what_exists() -> None:
     with pytest.raises(
         ValueError,
-        match="unknown recipe 'quickstrt'; known: data_quality, glam_mixture, ladder, local_mixture, quickstart, smoke",
+        match="unknown recipe 'quickstrt'; known: data_quality, glam_mixture, ladder, ladder_16m, ladder_1m, ladder_4m, local_mixture, quickstart, smoke",
     ):
         recipe("quickstrt")
 

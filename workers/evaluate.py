@@ -108,12 +108,14 @@ class Evaluator:
         torch.set_num_threads(THREADS)
         self._store = Store(store_root)
         self._model = lru_cache(maxsize=2)(JudgedModel)
-        self._examined = lru_cache(maxsize=2)(lambda score: examine(score, self._store))
+        self._examined: dict[str, Examination] = {}
 
     def score(self, piece: Piece) -> Scored:
         """What the model makes of a piece."""
-        model = self._model(model_folder(piece.score, self._store))
-        return self._examined(piece.score).score(model, piece.first, piece.last)
+        model, name = self._model(model_folder(piece.score, self._store)), str(piece.score.stage.reference)
+        if name not in self._examined:
+            self._examined = {name: examine(piece.score, self._store)}
+        return self._examined[name].score(model, piece.first, piece.last)
 
 
 def model_folder(score: ScoreStage, store: Store) -> Path:
@@ -203,7 +205,7 @@ def _finish(job: _Job, on_result: OnResult) -> None:
 
 
 def _with_interval(result: EvalResult, scored: Scored) -> EvalResult:
-    found = score_interval(scored.items)
+    found = score_interval(scored.items, bounded=result.metric != "cross_entropy")
     if found is None:
         return result
     return result.model_copy(update=dict(zip(("standard_error", "low", "high"), found, strict=True)))

@@ -97,31 +97,44 @@ def paired_interval(
     )
 
 
-def score_interval(items: Sequence[ItemScore]) -> tuple[float, float, float] | None:
+def score_interval(items: Sequence[ItemScore], *, bounded: bool) -> tuple[float, float, float] | None:
     """(standard error, low, high) of a task's value on one model, by the bootstrap over clusters.
 
-    The interval is the value plus and minus a t quantile times the standard error. Items that were not asked do not
-    count. None where fewer than two clusters are left.
+    The interval of a value between 0 and 1 (`bounded`) is Wilson's for as many independent items as would have that
+    standard error, so that it stays between them and does not shrink to nothing where no item is right; of another
+    value it is the value plus and minus a t quantile times the error. Items that were not asked do not count. None
+    where fewer than two clusters are left.
     """
     answered = [item for item in items if item.value is not None]
     names = sorted({item.cluster for item in answered})
     if len(names) < 2:
         return None
     place = {name: index for index, name in enumerate(names)}
-    sums = np.zeros((2, len(names)))
+    value_C, weight_C = np.zeros((2, len(names)))
     for item in answered:
-        sums[:, place[item.cluster]] += np.array([item.value or 0.0, item.weight])
-    value_C, weight_C = sums
+        value_C[place[item.cluster]] += item.value
+        weight_C[place[item.cluster]] += item.weight
+    if not weight_C.sum():
+        return None
     rng = np.random.default_rng(RNG_SEED)
     estimates = []
     for size in _chunks(NUM_RESAMPLES, len(names)):
         count_RC = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=size).astype(float)
         estimates.append(_ratio(count_RC @ value_C, count_RC @ weight_C))
     error = float(np.sqrt(np.nanvar(np.concatenate(estimates)) * len(names) / (len(names) - 1)))
-    freedom = max(1.0, float(weight_C.sum() ** 2 / (weight_C**2).sum()) - 1) if weight_C.sum() else 1.0
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
-    value = float(_ratio(value_C.sum(), weight_C.sum()))
-    return error, value - half, value + half
+    clusters = float(weight_C.sum() ** 2 / (weight_C**2).sum())
+    quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, max(1.0, clusters - 1)))
+    value = float(value_C.sum() / weight_C.sum())
+    if not bounded:
+        return error, value - quantile * error, value + quantile * error
+    independent = value * (1 - value) / error**2 if error else clusters
+    shrink = quantile**2 / independent
+    centre, half = (
+        value + shrink / 2,
+        quantile * np.sqrt(value * (1 - value) / independent + shrink / (4 * independent)),
+    )
+    low, high = ((centre + sign * float(half)) / (1 + shrink) for sign in (-1, 1))
+    return error, max(0.0, low), min(1.0, high)
 
 
 def effective_clusters(sums: ClusterSums) -> float:

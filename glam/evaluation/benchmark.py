@@ -13,6 +13,7 @@ from typing import Any
 
 Row = Mapping[str, Any]
 Kind = type | tuple[type, ...]
+Stamp = tuple[tuple[str, int, int], ...]
 ASKED, POOL = "eval", "train"
 """Names of a task's two files."""
 
@@ -51,6 +52,11 @@ class Benchmark:
             return self.asked(folder, task)
         file = self._find(folder, task, (self.pool, POOL))
         return [] if file is None else list(self._rows(file, task))
+
+    def stamp(self, folder: Path, task: str) -> Stamp:
+        """Changes when a file does."""
+        files = (self._find(folder, task, (self.split, ASKED)), self._find(folder, task, (self.pool or POOL, POOL)))
+        return tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files if file is not None)
 
     def _file(self, folder: Path, task: str, names: tuple[str, ...]) -> Path:
         file = self._find(folder, task, names)

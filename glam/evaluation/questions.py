@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from glam.config import EvalConfig
-from glam.evaluation.benchmark import Benchmark, BenchmarkError, Row
+from glam.evaluation.benchmark import Benchmark, BenchmarkError, Row, Stamp
 from glam.evaluation.task import AskingTask, Item, draw_key, drawn
 from glam.records import Document
 
@@ -46,10 +46,10 @@ def from_files(task: AskingTask, folder: Path, *, max_examples: int | None, seed
     Raises BenchmarkError naming task, file, row and what is wrong with it.
     """
     assert isinstance(task.source, Benchmark), f"{task.name} asks about held-out text"
-    asked = _all_of(task, folder)
+    asked = _all_of(task, folder, task.source.stamp(folder, task.name))
     if max_examples is not None:
         asked = tuple(sorted(asked, key=lambda item: draw_key(seed, "question", item.id))[:max_examples])
-    return Questions(asked, _pool_of(task, folder))
+    return Questions(asked, _pool_of(task, folder, task.source.stamp(folder, task.name)))
 
 
 def identity(task: AskingTask, folder: Path, *, max_examples: int | None, seed: int) -> str:
@@ -72,13 +72,13 @@ def benchmarks_folder(task: str, judged: EvalConfig) -> Path:
 
 
 @lru_cache(maxsize=64)
-def _all_of(task: AskingTask, folder: Path) -> tuple[Item, ...]:
+def _all_of(task: AskingTask, folder: Path, _stamp: Stamp) -> tuple[Item, ...]:
     assert isinstance(task.source, Benchmark), "its callers have looked"
     return tuple(_items(task, task.source.asked(folder, task.name)))
 
 
 @lru_cache(maxsize=64)
-def _pool_of(task: AskingTask, folder: Path) -> tuple[Item, ...]:
+def _pool_of(task: AskingTask, folder: Path, _stamp: Stamp) -> tuple[Item, ...]:
     assert isinstance(task.source, Benchmark), "its callers have looked"
     return tuple(_items(task, task.source.pooled(folder, task.name)))
 

@@ -75,7 +75,7 @@ class Item:
         return self.prompt if self.after_demonstrations is None or not demonstrations else self.after_demonstrations
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class MultipleChoice:
     """Right iff the choice with the highest log-likelihood is a right one; where several have it, the first counts.
 
@@ -113,7 +113,7 @@ class MultipleChoice:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Completion:
     """Right iff greedy decoding writes the target, token by token."""
 
@@ -140,7 +140,7 @@ class Completion:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Generation:
     """The model writes its answer: beam search of width 4 until a stop text (GLaM, section 5)."""
 

@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from glam.analysis.statistics import UnpairedError, cluster_sums, effective_clusters, paired_interval
+from glam.analysis.statistics import UnpairedError, cluster_sums, effective_clusters, paired_interval, score_interval
 from glam.records import ItemScore
 
 
@@ -136,3 +136,48 @@ def test_unequal_seeds_are_refused():
     items = arm({0: noise(1, 4)}, num_clusters=2)
     with pytest.raises(UnpairedError, match="seeds"):
         paired_interval(items, {1: items[0]})
+
+
+def items_of(values: list[float | None], *, clusters: int | None = None) -> list[ItemScore]:
+    return [
+        ItemScore(item_id=f"{n}", cluster=f"{n if clusters is None else n % clusters}", value=value)
+        for n, value in enumerate(values)
+    ]
+
+
+def test_the_error_of_independent_items_is_the_textbooks() -> None:
+    found = score_interval(items_of([1.0] * 60 + [0.0] * 40), bounded=True)
+    assert found is not None
+    error, low, high = found
+    assert error == pytest.approx(np.sqrt(0.6 * 0.4 / 99), rel=0.05)
+    assert low < 0.6 < high
+    # Wilson's interval with a t quantile of 99 degrees of freedom.
+    assert (low, high) == pytest.approx((0.500, 0.693), abs=0.01)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_an_interval_of_a_share_stays_in_bounds_and_never_vanishes(value: float) -> None:
+    found = score_interval(items_of([value] * 20), bounded=True)
+    assert found is not None
+    error, low, high = found
+    assert error == 0
+    assert 0 <= low <= high <= 1
+    assert 0.05 < high - low < 0.4
+
+
+def test_items_of_one_cluster_that_agree_are_one_item() -> None:
+    values = [float(n % 10 < 5) for n in range(100)]
+    alone = score_interval(items_of(values), bounded=True)
+    together = score_interval(items_of(values, clusters=10), bounded=True)
+    assert alone is not None
+    assert together is not None
+    assert together[0] > 2.5 * alone[0]
+
+
+def test_what_was_not_asked_does_not_count() -> None:
+    values = [1.0, 0.0, 1.0, 1.0]
+    assert score_interval(items_of([*values, None, None]), bounded=True) == score_interval(
+        items_of(values), bounded=True
+    )
+    assert score_interval(items_of([None, None]), bounded=True) is None
+    assert score_interval(items_of(values, clusters=1), bounded=True) is None
