@@ -422,6 +422,9 @@ class TrainConfig(Config):
         return tuple(sorted({*range(every, self.num_steps + 1, every), self.num_steps}))
 
 
+Prompts = Literal["paper", "harness"]
+
+
 class EvalConfig(Config):
     """Which tasks judge a checkpoint, and how."""
 
@@ -434,7 +437,7 @@ class EvalConfig(Config):
     seed: int = 0
     benchmarks: str | None = None
     """Folder with the files of published tasks, `<task>/eval.jsonl` and `<task>/train.jsonl`."""
-    prompts: Literal["paper", "harness"] = "paper"
+    prompts: Prompts = "paper"
     """Whose wording and scoring, where both have a task: GLaM's or that of lm-evaluation-harness."""
 
 

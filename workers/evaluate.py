@@ -130,7 +130,7 @@ def examine(score: ScoreStage, store: Store) -> Examination:
     subject, folder = score.subject, model_folder(score, store)
     heldout = subject.prepared.heldout.reference.fingerprint if isinstance(subject, RunStage) else subject.heldout
     return examination(
-        find_task(score.task),
+        find_task(score.task, score.judged.prompts),
         num_shots=score.num_shots,
         judged=score.judged,
         tokenizer=Tokenizer.load(folder),

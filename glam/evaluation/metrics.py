@@ -11,9 +11,20 @@ YES = 1
 """Place of the choice yes of a statement that is judged (metric f1a)."""
 
 
-def normalised(scores: Sequence[ChoiceScore], *, normalise: Normalise) -> list[float]:
-    """Log-likelihood of each choice; nats per token where normalised by tokens."""
-    return [score.log_likelihood / (score.num_tokens if normalise == "tokens" else 1) for score in scores]
+def normalised(scores: Sequence[ChoiceScore], choices: Sequence[str], *, normalise: Normalise) -> list[float]:
+    """Log-likelihood of each choice over its length in what `normalise` says; nats."""
+    return [
+        score.log_likelihood / _length(score, choice, normalise) for score, choice in zip(scores, choices, strict=True)
+    ]
+
+
+def _length(score: ChoiceScore, choice: str, normalise: Normalise) -> int:
+    if normalise == "none":
+        return 1
+    if normalise == "tokens":
+        return score.num_tokens
+    text = choice.lstrip(" ")
+    return len(text) if normalise == "characters" else len(text.encode())
 
 
 def chosen(values: Sequence[float]) -> int:

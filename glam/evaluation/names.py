@@ -1,10 +1,11 @@
 """What a task is called, and whether it takes demonstrations. No torch: asked before anything runs."""
 
-from glam.config import EvalConfig
+from glam.config import EvalConfig, Prompts
 from glam.evaluation import questions
 from glam.evaluation.benchmark import Benchmark
 from glam.evaluation.task import HeldoutLikelihood, Task
 from glam.evaluation.tasks import TASKS
+from glam.evaluation.tasks.harness import HARNESS
 
 
 def task_names() -> tuple[str, ...]:
@@ -12,11 +13,14 @@ def task_names() -> tuple[str, ...]:
     return tuple(TASKS)
 
 
-def find_task(name: str) -> Task:
-    """The task of that name. Raises ValueError listing what exists."""
+def find_task(name: str, prompts: Prompts = "paper") -> Task:
+    """The task of that name, in the harness's wording where that is asked for and there is one.
+
+    Raises ValueError listing what exists.
+    """
     if name not in TASKS:
         raise ValueError(f"unknown task {name!r}; known: {', '.join(sorted(TASKS))}")
-    return TASKS[name]
+    return HARNESS.get(name, TASKS[name]) if prompts == "harness" else TASKS[name]
 
 
 def takes_shots(task: str) -> bool:
@@ -35,8 +39,8 @@ def identity(task: str, judged: EvalConfig) -> str | None:
 
     Raises BenchmarkError where the files are not there or not right.
     """
-    found = find_task(task)
+    found = find_task(task, judged.prompts)
     if isinstance(found, HeldoutLikelihood) or not isinstance(found.source, Benchmark):
         return None
     folder = questions.benchmarks_folder(task, judged)
-    return questions.identity(found, folder, max_examples=judged.max_examples, seed=judged.seed)
+    return questions.identity(found, folder, judged)

@@ -5,13 +5,16 @@ them are left out; an item that does not fit on its own is not asked. Every cont
 document does in training.
 """
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from glam.evaluation.task import Item, draw_key
 
 SEPARATOR = "\n\n"
+HARNESS_SEED = 1234
+"""Its `fewshot_random_seed`."""
 
 
 class Tokenizer(Protocol):
@@ -62,6 +65,18 @@ def choose_demonstrations(item: Item, pool: Sequence[Item], *, num_shots: int, s
     return chosen[::-1]
 
 
+def harness_demonstrations(asked: Sequence[Item], pool: Sequence[Item], *, num_shots: int) -> list[list[Item]]:
+    """Of each item, as lm-evaluation-harness draws them: in the order in which it asks, from one generator."""
+    generator = random.Random(HARNESS_SEED)
+    among_asked = bool(pool) and pool[0] in asked
+    found = []
+    for item in asked if num_shots else ():
+        # Where the pool is what is asked, it draws one more, to do without the item itself.
+        drawn = generator.sample(list(pool), num_shots + among_asked)
+        found.append([each for each in drawn if each.id != item.id][:num_shots])
+    return found or [[] for _ in asked]
+
+
 def build_prompt(
     item: Item,
     demonstrations: Sequence[Item],
@@ -69,7 +84,7 @@ def build_prompt(
     tokenizer: Tokenizer,
     sequence_length: int,
     max_new_tokens: int = 0,
-    separator: str = SEPARATOR,
+    split: "Split | None" = None,
 ) -> Prompt:
     """The item after as many of its demonstrations as fit into `sequence_length` positions.
 
@@ -78,8 +93,8 @@ def build_prompt(
     """
     shown = list(demonstrations)
     while True:
-        text = separator.join([*(each.solved for each in shown), item.context(0, demonstrations=bool(demonstrations))])
-        requests = tuple(_requests(item, shown, tokenizer, separator, asked_with=bool(demonstrations)))
+        text = SEPARATOR.join([*(each.solved for each in shown), item.context(0, demonstrations=bool(demonstrations))])
+        requests = tuple(_requests(item, shown, tokenizer, split or split_choice, asked_with=bool(demonstrations)))
         longest = max(len(context) + len(continuation) for context, continuation in requests)
         excess = longest + max_new_tokens - sequence_length - (1 if item.choices else 0)
         if excess <= 0 or not shown:
@@ -88,14 +103,14 @@ def build_prompt(
 
 
 def _requests(
-    item: Item, shown: Sequence[Item], tokenizer: Tokenizer, separator: str, *, asked_with: bool
+    item: Item, shown: Sequence[Item], tokenizer: Tokenizer, split: "Split", *, asked_with: bool
 ) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    before = "".join(each.solved + separator for each in shown)
+    before = "".join(each.solved + SEPARATOR for each in shown)
     start = (tokenizer.end_of_text,)
     if not item.choices:
         return [((*start, *tokenizer.encode(before + item.context(0, demonstrations=asked_with))), ())]
     parts = [
-        split_choice(tokenizer, before + item.context(place, demonstrations=asked_with), choice)
+        split(tokenizer, before + item.context(place, demonstrations=asked_with), choice)
         for place, choice in enumerate(item.choices)
     ]
     return [((*start, *context), tuple(choice)) for context, choice in parts]
@@ -114,3 +129,13 @@ def split_choice(tokenizer: Tokenizer, context: str, choice: str) -> tuple[list[
         shared += 1
     assert shared < len(together), f"choice {choice!r} adds no token to {context[-40:]!r}"
     return together[:shared], together[shared:]
+
+
+def split_by_length(tokenizer: Tokenizer, context: str, choice: str) -> tuple[list[int], list[int]]:
+    """As lm-evaluation-harness: the choice is what is left of both together after as many tokens as the context has."""
+    context_length = len(tokenizer.encode(context))
+    together = tokenizer.encode(context + choice)
+    return together[:context_length], together[context_length:]
+
+
+Split = Callable[[Tokenizer, str, str], tuple[list[int], list[int]]]

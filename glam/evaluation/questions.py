@@ -27,34 +27,35 @@ class Questions:
     pool: tuple[Item, ...]
 
 
-def from_documents(
-    task: AskingTask, documents: Sequence[Document], *, max_examples: int | None, seed: int
-) -> Questions:
-    """Questions about held-out text, the same ones for a seed on every machine; `max_examples` None: all there are."""
+def from_documents(task: AskingTask, documents: Sequence[Document], judged: EvalConfig) -> Questions:
+    """Questions about held-out text, the same ones for a seed on every machine."""
     assert not isinstance(task.source, Benchmark), f"{task.name} asks about the files of a benchmark"
-    if max_examples is None:
+    limit, seed = judged.max_examples, judged.seed
+    if limit is None:
         every = tuple(map(task.item, task.source(drawn(documents, seed), seed)))
         return Questions(every, every)
-    looked_at = drawn(documents, seed)[: max_examples * DOCUMENTS_PER_EXAMPLE]
-    pool = tuple(map(task.item, islice(task.source(looked_at, seed), max_examples + DEMONSTRATION_POOL)))
-    return Questions(pool[:max_examples], pool)
+    looked_at = drawn(documents, seed)[: limit * DOCUMENTS_PER_EXAMPLE]
+    pool = tuple(map(task.item, islice(task.source(looked_at, seed), limit + DEMONSTRATION_POOL)))
+    return Questions(pool[:limit], pool)
 
 
-def from_files(task: AskingTask, folder: Path, *, max_examples: int | None, seed: int) -> Questions:
+def from_files(task: AskingTask, folder: Path, judged: EvalConfig) -> Questions:
     """Questions of a benchmark's files, drawn by seed where there are more than `max_examples`.
 
-    Raises BenchmarkError naming task, file, row and what is wrong with it.
+    In the harness's wording they are its too: the first of the file. Raises BenchmarkError naming task, file, row and
+    what is wrong with it.
     """
     assert isinstance(task.source, Benchmark), f"{task.name} asks about held-out text"
-    asked = _all_of(task, folder, task.source.stamp(folder, task.name))
-    if max_examples is not None:
-        asked = tuple(sorted(asked, key=lambda item: draw_key(seed, "question", item.id))[:max_examples])
-    return Questions(asked, _pool_of(task, folder, task.source.stamp(folder, task.name)))
+    stamp = task.source.stamp(folder, task.name)
+    asked = _all_of(task, folder, stamp)
+    if judged.max_examples is not None and judged.prompts == "paper":
+        asked = tuple(sorted(asked, key=lambda item: draw_key(judged.seed, "question", item.id)))
+    return Questions(asked[: judged.max_examples], _pool_of(task, folder, stamp))
 
 
-def identity(task: AskingTask, folder: Path, *, max_examples: int | None, seed: int) -> str:
+def identity(task: AskingTask, folder: Path, judged: EvalConfig) -> str:
     """SHA-256 of everything that `from_files` gives: wording, choices and answers as the model will see them."""
-    questions = from_files(task, folder, max_examples=max_examples, seed=seed)
+    questions = from_files(task, folder, judged)
     mark = hashlib.sha256()
     for item in (*questions.asked, *questions.pool):
         mark.update(json.dumps(asdict(item), ensure_ascii=True, sort_keys=True).encode() + b"\n")

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +22,15 @@ from glam.evaluation.metrics import (
     margin,
     normalised,
 )
-from glam.evaluation.prompting import Prompt, Tokenizer, build_prompt, choose_demonstrations
+from glam.evaluation.prompting import (
+    Prompt,
+    Tokenizer,
+    build_prompt,
+    choose_demonstrations,
+    harness_demonstrations,
+    split_by_length,
+    split_choice,
+)
 from glam.evaluation.questions import Questions, benchmarks_folder, from_documents, from_files
 from glam.evaluation.scorer import ChoiceScore, LanguageModel, score_choices, score_tokens
 from glam.evaluation.task import (
@@ -84,10 +92,10 @@ class Asking:
 
     task: AskingTask
     num_shots: int
+    judged: EvalConfig
     questions: Questions
     tokenizer: Tokenizer
     sequence_length: int
-    seed: int
 
     @property
     def num_items(self) -> int:
@@ -95,7 +103,7 @@ class Asking:
 
     def score(self, model: LanguageModel, first: int, last: int) -> Scored:
         started = time.perf_counter()
-        prompts = [self.prompt(item) for item in self.questions.asked[first:last]]
+        prompts = [self.prompt(place) for place in range(first, last)]
         fitting = [prompt for prompt in prompts if not prompt.excess_tokens]
         load_LE = None
         if not fitting:
@@ -109,15 +117,24 @@ class Asking:
         items = tuple(_not_asked(prompt) if prompt.excess_tokens else next(scores) for prompt in prompts)
         return Scored(items=items, load_LE=_plain(load_LE), seconds=time.perf_counter() - started)
 
-    def prompt(self, item: Item) -> Prompt:
-        """The item with its demonstrations, as many as fit."""
+    def prompt(self, place: int) -> Prompt:
+        """The item at that place with its demonstrations, as many as fit."""
+        harness = self.judged.prompts == "harness"
         return build_prompt(
-            item,
-            choose_demonstrations(item, self.questions.pool, num_shots=self.num_shots, seed=self.seed),
+            self.questions.asked[place],
+            self._as_the_harness[place] if harness else self._drawn(self.questions.asked[place]),
             tokenizer=self.tokenizer,
             sequence_length=self.sequence_length,
             max_new_tokens=self.task.max_new_tokens if isinstance(self.task, Generation) else 0,
+            split=split_by_length if harness else split_choice,
         )
+
+    def _drawn(self, item: Item) -> list[Item]:
+        return choose_demonstrations(item, self.questions.pool, num_shots=self.num_shots, seed=self.judged.seed)
+
+    @cached_property
+    def _as_the_harness(self) -> list[list[Item]]:
+        return harness_demonstrations(self.questions.asked, self.questions.pool, num_shots=self.num_shots)
 
     def result(self, scored: Scored) -> EvalResult:
         answered = [score for score in scored.items if score.value is not None]
@@ -154,12 +171,10 @@ class Reading:
     documents: tuple[tuple[Document, tuple[Window, ...]], ...]
 
     @classmethod
-    def of(
-        cls, task: HeldoutLikelihood, heldout: HeldOut, *, max_examples: int | None, seed: int, sequence_length: int
-    ) -> "Reading":
+    def of(cls, task: HeldoutLikelihood, heldout: HeldOut, judged: EvalConfig, *, sequence_length: int) -> "Reading":
         """The first documents in drawing order that have a token to predict."""
-        limit = None if max_examples is None else max_examples * HELDOUT_DOCUMENTS_PER_EXAMPLE
-        chosen = drawn(heldout.documents(), seed)[:limit]
+        limit = None if judged.max_examples is None else judged.max_examples * HELDOUT_DOCUMENTS_PER_EXAMPLE
+        chosen = drawn(heldout.documents(), judged.seed)[:limit]
         windows: dict[str, list[Window]] = {document.id: [] for document in chosen}
         for window in heldout.windows(sequence_length):
             if window.document_id in windows:
@@ -227,16 +242,16 @@ def examination(
     """
     if num_shots and not task.takes_shots:
         raise ValueError(f"task {task.name!r} takes no demonstrations, but num_shots={num_shots}")
-    limit, seed = judged.max_examples, judged.seed
     if not isinstance(task, HeldoutLikelihood) and isinstance(task.source, Benchmark):
-        questions = from_files(task, benchmarks_folder(task.name, judged), max_examples=limit, seed=seed)
-        return Asking(task, num_shots, questions, tokenizer, sequence_length, seed)
+        questions = from_files(task, benchmarks_folder(task.name, judged), judged)
+        return Asking(task, num_shots, judged, questions, tokenizer, sequence_length)
     if heldout is None:
         raise ValueError(f"task {task.name!r} asks about held-out text, and none belongs to this checkpoint")
     if isinstance(task, HeldoutLikelihood):
-        return Reading.of(task, heldout, max_examples=limit, seed=seed, sequence_length=sequence_length)
-    questions = from_documents(task, heldout.documents(), max_examples=limit, seed=seed)
-    return Asking(task, num_shots, questions, tokenizer, sequence_length, seed)
+        return Reading.of(task, heldout, judged, sequence_length=sequence_length)
+    return Asking(
+        task, num_shots, judged, from_documents(task, heldout.documents(), judged), tokenizer, sequence_length
+    )
 
 
 def value_of(items: Sequence[ItemScore]) -> float | None:
@@ -248,18 +263,17 @@ def value_of(items: Sequence[ItemScore]) -> float | None:
 
 def _judged(task: MultipleChoice | Completion, prompt: Prompt, choices: Sequence[ChoiceScore]) -> ItemScore:
     item = prompt.item
-    values = normalised(choices, normalise=task.normalise if isinstance(task, MultipleChoice) else "none")
+    normalise = task.normalise if isinstance(task, MultipleChoice) else "none"
+    values = normalised(choices, item.choices, normalise=normalise)
     best = chosen(values)
     value, weight, others = float(best in item.right), 1.0, {}
     if isinstance(task, Completion):
         value = float(choices[item.answer].greedy)
     else:
-        bytewise = [
-            score.log_likelihood / len(text.encode()) for score, text in zip(choices, item.choices, strict=True)
-        ]
-        plain = [score.log_likelihood for score in choices]
-        others = {"accuracy": value, "accuracy_per_byte": float(chosen(bytewise) in item.right)}
-        others["accuracy_unnormalised"] = float(chosen(plain) in item.right)
+        others = {
+            name: float(chosen(normalised(choices, item.choices, normalise=normalise)) in item.right)
+            for name, normalise in task.also.items()
+        }
         if task.metric == "f1a":  # 2 TP / (2 TP + FP + FN) as a ratio of sums over statements
             said, true = best == YES, item.answer == YES
             value, weight = 2.0 * (said and true), float(said) + float(true)

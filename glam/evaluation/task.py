@@ -6,7 +6,7 @@ the files of a benchmark; `item` turns one into a question, the same on every ma
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from glam.evaluation.benchmark import Benchmark
@@ -18,7 +18,8 @@ Row = Mapping[str, Any]
 HeldOutRows = Callable[[Sequence[Document], int], Iterable[Row]]
 """(held-out documents, seed) -> rows, in the order of `draw_key`, so that the first n are a fair draw."""
 Source = HeldOutRows | Benchmark
-Normalise = Literal["tokens", "none"]
+Normalise = Literal["tokens", "bytes", "characters", "none"]
+"""What a choice's log-likelihood is divided by; bytes and characters without the white space in front."""
 Metric = Callable[[str, Sequence[str]], float]
 """(what the model wrote, accepted answers) -> between 0 and 1."""
 
@@ -91,6 +92,10 @@ class MultipleChoice:
     normalise: Normalise = "tokens"
     """GLaM divides an option's log-likelihood by its token length (arXiv:2112.06905, section 5)."""
     metric: Literal["accuracy", "f1a"] = "accuracy"
+    also: Mapping[str, Normalise] = field(
+        default_factory=lambda: {"accuracy_per_byte": "bytes", "accuracy_unnormalised": "none"}
+    )
+    """Further accuracies, by name."""
     paper: Paper | None = None
     takes_shots: ClassVar[bool] = True
 

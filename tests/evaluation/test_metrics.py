@@ -15,6 +15,8 @@ from glam.evaluation.metrics import (
 from glam.evaluation.scorer import ChoiceScore
 from glam.evaluation.task import Item
 
+CHOICES = (" abcde", " é")
+
 
 def item(name: str, choices=(" yes", " no"), right=(0,), chance=0.5) -> Item:
     return Item(id=name, cluster="c", prompt="p", choices=choices, right=right, solved="p yes", chance=chance)
@@ -22,10 +24,16 @@ def item(name: str, choices=(" yes", " no"), right=(0,), chance=0.5) -> Item:
 
 def test_normalising_by_tokens_changes_the_winner():
     scores = [ChoiceScore(-6.0, 3, False), ChoiceScore(-4.0, 1, False)]
-    assert chosen(normalised(scores, normalise="tokens")) == 0
-    assert margin(normalised(scores, normalise="tokens"), (0,)) == pytest.approx(2.0)
-    assert chosen(normalised(scores, normalise="none")) == 1
-    assert margin(normalised(scores, normalise="none"), (0,)) == pytest.approx(-2.0)
+    assert chosen(normalised(scores, CHOICES, normalise="tokens")) == 0
+    assert margin(normalised(scores, CHOICES, normalise="tokens"), (0,)) == pytest.approx(2.0)
+    assert chosen(normalised(scores, CHOICES, normalise="none")) == 1
+    assert margin(normalised(scores, CHOICES, normalise="none"), (0,)) == pytest.approx(-2.0)
+
+
+def test_bytes_and_characters_do_not_count_the_space_in_front():
+    scores = [ChoiceScore(-10.0, 3, False), ChoiceScore(-4.0, 1, False)]
+    assert normalised(scores, CHOICES, normalise="characters") == [-2.0, -4.0]
+    assert normalised(scores, CHOICES, normalise="bytes") == [-2.0, -2.0]
 
 
 def test_the_first_of_equal_choices_is_chosen():

@@ -44,7 +44,7 @@ def test_the_same_question_twice_gives_the_same_answer(task: str, run):
 @pytest.mark.parametrize("task", ASKING)
 def test_a_model_that_knows_the_text_is_right(task: str, run, documents, tokenizer):
     texts = [" ".join(document.text.split()) for document in documents]
-    asked = from_documents(TASKS[task], documents, max_examples=None, seed=0).asked
+    asked = from_documents(TASKS[task], documents, EvalConfig(max_examples=None)).asked
     result, _ = run(task, Knower(*texts, *(item.solved for item in asked), tokenizer=tokenizer))
     assert result.value == 1.0
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from glam.config import EvalConfig
 from glam.evaluation import TASKS
 from glam.evaluation.names import asks_files, find_task, takes_shots, task_names
 from glam.evaluation.passages import paragraphs
@@ -16,7 +17,7 @@ ASKING = [name for name, task in TASKS.items() if not isinstance(task, HeldoutLi
 def items_of(name: str, documents: list[Document], seed: int = 0) -> list[Item]:
     task = TASKS[name]
     assert isinstance(task, MultipleChoice | Completion)
-    return list(from_documents(task, documents, max_examples=None, seed=seed).asked)
+    return list(from_documents(task, documents, EvalConfig(max_examples=None, seed=seed)).asked)
 
 
 @pytest.mark.parametrize("name", ASKING)
