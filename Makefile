@@ -39,7 +39,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 # The one command that makes the lock. `make lock UPGRADE=--upgrade` takes newer releases.
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra bench --extra web --quiet \
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra bench --extra lm-eval --extra web --quiet \
 		$(UPGRADE) $(CUDA_PACKAGES:%=--no-emit-package %) --output-file requirements.lock \
 		--custom-compile-command "make lock"
 

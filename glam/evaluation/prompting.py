@@ -65,16 +65,18 @@ def choose_demonstrations(item: Item, pool: Sequence[Item], *, num_shots: int, s
     return chosen[::-1]
 
 
-def harness_demonstrations(asked: Sequence[Item], pool: Sequence[Item], *, num_shots: int) -> list[list[Item]]:
-    """Of each item, as lm-evaluation-harness draws them: in the order in which it asks, from one generator."""
+def harness_demonstrations(
+    asked: Sequence[Item], pool: Sequence[Item], *, num_shots: int, spare: bool
+) -> list[list[Item]]:
+    """Of each item, as lm-evaluation-harness draws them: in the order in which it asks, from one generator.
+
+    `spare` draws one more than is shown, to do without the item itself: so it does where a task has no test split.
+    """
     generator = random.Random(HARNESS_SEED)
-    among_asked = bool(pool) and pool[0] in asked
-    found = []
-    for item in asked if num_shots else ():
-        # Where the pool is what is asked, it draws one more, to do without the item itself.
-        drawn = generator.sample(list(pool), num_shots + among_asked)
-        found.append([each for each in drawn if each.id != item.id][:num_shots])
-    return found or [[] for _ in asked]
+    if not num_shots:
+        return [[] for _ in asked]
+    drawn = (generator.sample(list(pool), num_shots + spare) for _ in asked)
+    return [[each for each in several if each != item][:num_shots] for item, several in zip(asked, drawn, strict=True)]
 
 
 def build_prompt(

@@ -134,7 +134,13 @@ class Asking:
 
     @cached_property
     def _as_the_harness(self) -> list[list[Item]]:
-        return harness_demonstrations(self.questions.asked, self.questions.pool, num_shots=self.num_shots)
+        source = self.task.source
+        return harness_demonstrations(
+            self.questions.asked,
+            self.questions.pool,
+            num_shots=self.num_shots,
+            spare=isinstance(source, Benchmark) and source.split == "validation",
+        )
 
     def result(self, scored: Scored) -> EvalResult:
         answered = [score for score in scored.items if score.value is not None]
