@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import lm_eval
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import TemplateLM
+from lm_eval.evaluator import simple_evaluate
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml  # what its manager reads a registered task with
 
@@ -110,7 +110,7 @@ def run_harness(
     for task in tasks:
         if task not in manager.all_tasks:
             raise ValueError(f"lm-evaluation-harness has no task {task!r}")
-    found = lm_eval.simple_evaluate(
+    found = simple_evaluate(
         model=model,
         tasks=[_local(task, data, manager) if data is not None and task in LOCAL else task for task in tasks],
         num_fewshot=num_shots,
@@ -125,9 +125,11 @@ def run_harness(
 def _local(task: str, data: Path, manager: TaskManager) -> dict[str, Any]:
     """The task's own configuration, but for where its rows come from."""
     name, split = LOCAL[task]
+    described = manager.task_index[task].yaml_path
+    assert described is not None, f"{task} is described by a file"
     files = {"train": data / name / "train.jsonl", split: data / name / "eval.jsonl"}
     return {
-        **load_yaml(manager.task_index[task].yaml_path),
+        **load_yaml(described),
         "dataset_path": "json",
         "dataset_name": None,
         "dataset_kwargs": {"data_files": {part: str(file) for part, file in files.items() if file.exists()}},
@@ -138,7 +140,7 @@ def _alike(requests: Sequence[Instance]) -> dict[tuple[tuple[str, ...], int], li
     """Places of requests by what ends them: their stop texts and the most new tokens."""
     found: dict[tuple[tuple[str, ...], int], list[int]] = {}
     for place, request in enumerate(requests):
-        options = request.args[1]
+        options: dict[str, Any] = request.arguments[1]  # pyright: ignore[reportGeneralTypeIssues] - of this kind of request
         until = options.get("until") or []
         stop = (until,) if isinstance(until, str) else tuple(until)
         if options.get("do_sample") or options.get("temperature"):

@@ -1,9 +1,10 @@
 """`glam evaluate`: every task on the runs of a recipe, or on one checkpoint."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -58,6 +59,12 @@ def evaluate(
     prompts: Annotated[
         str | None, typer.Option(metavar="paper|harness", help="Whose wording and scoring, where both have a task.")
     ] = None,
+    harness: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TASK,...", help="Tasks of lm-evaluation-harness instead (extra lm-eval), run by our engine."
+        ),
+    ] = None,
     actors: Annotated[int | None, typer.Option(min=1, help="Processes of one thread; default: one a core.")] = None,
     settings: Settings = None,
     store: StorePath = None,
@@ -76,7 +83,7 @@ def evaluate(
         "prompts": prompts,
     }
     given = {name: value for name, value in chosen.items() if value is not None}
-    if what in RECIPES:
+    if what in RECIPES and harness is None:
         limits = {} if limit is None else {"max_examples": limit}
         changes = [f"eval.{name}={_written(value)}" for name, value in {**given, **limits}.items()]
         how = [*(run_settings or []), *([] if actors is None else [f"num_eval_actors={actors}"])]
@@ -86,6 +93,9 @@ def evaluate(
     if settings or run_settings:
         raise ValueError(f"--set and --run are for recipes, and {what!r} is none; known: {', '.join(RECIPES)}")
     opened = open_store(store)
+    if harness is not None:
+        _harness(find_checkpoint(opened, what), _listed(harness, str) or (), given, limit, as_json)
+        return
     judged = EvalConfig(**{"max_examples": limit, **given})
     checkpoint = named_by_content(opened, find_checkpoint(opened, what))
     scores, failures = _stages(checkpoint, judged)
@@ -118,6 +128,34 @@ def _stages(checkpoint: Checkpoint, judged: EvalConfig) -> tuple[list[ScoreStage
         except BenchmarkError as error:
             failures.append((task, None, str(error)))
     return scores, failures
+
+
+def _harness(folder: Path, tasks: tuple[str, ...], given: Mapping[str, Any], limit: int | None, as_json: bool) -> None:
+    if unknown := sorted(set(given) - {"shots", "benchmarks"}):
+        raise ValueError(f"--harness takes its own wording and draws; leave away {', '.join(unknown)}")
+    shots = given.get("shots", ())
+    if len(shots) > 1:
+        raise ValueError(f"--harness runs one number of shots at a time, not {list(shots)}")
+    if find_spec("lm_eval") is None:
+        raise ValueError("lm-evaluation-harness is not installed: pip install 'glam[lm-eval]'")
+    import torch
+    from lm_eval.utils import make_table
+
+    from workers.harness import HarnessModel, run_harness
+    from workers.judged import JudgedModel
+
+    torch.set_num_threads(available_cpus())
+    model = HarnessModel(JudgedModel(folder))
+    data = None if "benchmarks" not in given else Path(given["benchmarks"])
+    found = run_harness(model, tasks, num_shots=shots[0] if shots else None, limit=limit, data=data)
+    if as_json:
+        print_json({"checkpoint": str(folder), "num_cut": model.num_cut, "results": found["results"]})
+        return
+    typer.echo(make_table(found))
+    if model.num_cut:
+        typer.echo(
+            f"{model.num_cut} prompts were too long for the model and lost their beginning, as the harness does it"
+        )
 
 
 def _result(folder: Folder) -> EvalResult:
