@@ -5,7 +5,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from flows.commands import bench, data, evaluate, housekeeping, machine, model, study
+from flows.commands import bench, benchmarks, data, evaluate, housekeeping, machine, model, study
 from flows.refusals import REFUSALS
 from flows.server import ServerError
 from glam import environment
@@ -26,6 +26,7 @@ machine.add_to(app)
 model.add_to(app)
 bench.add_to(app)
 app.add_typer(data.app, name="data")
+app.add_typer(benchmarks.app, name="benchmarks")
 app.add_typer(housekeeping.app, name="store")
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130

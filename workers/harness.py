@@ -20,8 +20,10 @@ LOCAL: Mapping[str, tuple[str, str]] = {
     **{name: (name, "validation") for name in ("hellaswag", "piqa", "winogrande", "boolq", "cb", "copa")},
     "sglue_rte": ("rte", "validation"),
     "lambada_openai": ("lambada", "test"),
+    "race": ("race_high", "test"),
 }
-"""Its tasks that read a benchmark's files as they are: our name of the task, and its split."""
+"""Its tasks that read files: our name of the task, and its split. Those of race hold all questions of an article in a
+line (`problems`), the others are as our tasks read them."""
 
 
 class HarnessModel(TemplateLM):
@@ -127,12 +129,15 @@ def _local(task: str, data: Path, manager: TaskManager) -> dict[str, Any]:
     name, split = LOCAL[task]
     described = manager.task_index[task].yaml_path
     assert described is not None, f"{task} is described by a file"
+    config = load_yaml(described)
     files = {"train": data / name / "train.jsonl", split: data / name / "eval.jsonl"}
+    found = {part: str(file) for part, file in files.items() if file.exists()}
     return {
-        **load_yaml(described),
+        **config,
+        "training_split": config.get("training_split") or ("train" if "train" in found else None),
         "dataset_path": "json",
         "dataset_name": None,
-        "dataset_kwargs": {"data_files": {part: str(file) for part, file in files.items() if file.exists()}},
+        "dataset_kwargs": {"data_files": found},
     }
 
 

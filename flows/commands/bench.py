@@ -14,6 +14,7 @@ BENCHES: Mapping[str, str] = {
     "model": "glam.bench.model.races",
     "data": "glam.bench.data.races",
     "train": "workers.bench.races",
+    "evaluate": "workers.bench.judging_races",
 }
 """Modules with a function `races`; imported when chosen."""
 
@@ -33,6 +34,10 @@ def bench(
         str | None,
         typer.Option(metavar="FOLDER", help="Of `data`: a folder with a .jsonl a kind. Default: python_docs."),
     ] = None,
+    benchmarks: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Of `evaluate`: files of the tasks, TASK/eval.jsonl and TASK/train.jsonl."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure our code beside others doing the same, on this machine; it should have nothing else to do."""
@@ -40,13 +45,16 @@ def bench(
         raise ValueError(f"unknown bench {name!r}; known: {', '.join(BENCHES)}")
     if documents is not None and name != "data":
         raise ValueError(f"--documents is for `glam bench data`, not {name!r}")
+    if benchmarks is not None and name != "evaluate":
+        raise ValueError(f"--benchmarks is for `glam bench evaluate`, not {name!r}")
     from glam.bench.machine import environment
     from glam.bench.measure import BenchError
     from glam.bench.rows import run
 
     try:
         made = import_module(BENCHES[name]).races
-        outcome = run(made() if documents is None else made(documents), only=only, rounds=rounds, log=_log)
+        texts = documents if documents is not None else benchmarks
+        outcome = run(made() if texts is None else made(texts), only=only, rounds=rounds, log=_log)
     except BenchError as error:
         _log(f"glam: {error}")
         raise typer.Exit(1) from error

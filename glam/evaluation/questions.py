@@ -62,6 +62,16 @@ def identity(task: AskingTask, folder: Path, judged: EvalConfig) -> str:
     return mark.hexdigest()
 
 
+def count(task: AskingTask, folder: Path) -> tuple[int, int]:
+    """How many questions and possible demonstrations a benchmark's files hold, of which nothing is kept.
+
+    Raises BenchmarkError as `from_files`.
+    """
+    assert isinstance(task.source, Benchmark), f"{task.name} asks about held-out text"
+    asked = sum(1 for _ in _items(task, task.source.asked(folder, task.name)))
+    return asked, sum(1 for _ in _items(task, task.source.pooled(folder, task.name)))
+
+
 def benchmarks_folder(task: str, judged: EvalConfig) -> Path:
     """Where the files of benchmarks lie. Raises BenchmarkError where it is not said."""
     if judged.benchmarks is None:

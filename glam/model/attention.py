@@ -30,8 +30,10 @@ class Piece:
     """A tree of the batch: its places, and what they see of each other."""
 
     places: slice
+    first_row: int
+    """How many of them, from the first on, are one row."""
     visible_NN: Tensor | None
-    """None: each what lies not ahead."""
+    """None: each what lies not ahead, for there is but one row."""
     distance_NN: Tensor | None
     """How many places back each key is on the query's path, for a learned bias; what is not seen counts as 0."""
 
@@ -39,10 +41,9 @@ class Piece:
     def of(cls, tree: Tree, start: int, *, biased: bool, device: torch.device) -> "Piece":
         """The tree whose first id stands at `start`."""
         visible_NN = tree.visible_NN
-        if biased and visible_NN is None:
-            visible_NN = torch.ones(len(tree.ids), len(tree.ids), dtype=torch.bool).tril()
         return cls(
             slice(start, start + len(tree.ids)),
+            tree.branches[0].length,
             None if visible_NN is None else visible_NN.to(device),
             (tree.depth_N[:, None] - tree.depth_N).clamp(min=0).to(device) if biased else None,
         )
@@ -115,22 +116,38 @@ class Attention(nn.Module):
         mixed = torch.empty_like(query)
         for piece in pieces:
             one = (..., piece.places, slice(None))
+            if bias_HS is None and not self.config.extra_logit:
+                mixed[one] = _of_plain_tree(query[one], key[one], value[one], piece)
+                continue
             mask = piece.visible_NN
-            if bias_HS is not None and piece.distance_NN is not None and mask is not None:
+            if mask is None:
+                length = piece.places.stop - piece.places.start
+                mask = torch.ones(length, length, dtype=torch.bool, device=key.device).tril()
+            if bias_HS is not None and piece.distance_NN is not None:
                 mask = bias_HS[:, piece.distance_NN].masked_fill(~mask, -math.inf).to(query.dtype)
             k, v = key[one], value[one]
             if self.config.extra_logit:
                 k, v = F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1))
-                if mask is None:
-                    mask = torch.ones(k.shape[2] - 1, k.shape[2] - 1, dtype=torch.bool, device=k.device).tril()
                 mask = F.pad(mask, (0, 1), value=True if mask.dtype == torch.bool else 0)
-            mixed[one] = F.scaled_dot_product_attention(
-                query[one], k, v, attn_mask=mask, is_causal=mask is None, scale=1.0
-            )
+            mixed[one] = F.scaled_dot_product_attention(query[one], k, v, attn_mask=mask, scale=1.0)
         return mixed
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.config.num_heads, self.config.head_dim)).transpose(1, 2)
+
+
+def _of_plain_tree(query: Tensor, key: Tensor, value: Tensor, piece: Piece) -> Tensor:
+    """Without a mask for the first row, which holds what all share: half of its pairs are not computed."""
+    first = piece.first_row
+    begun = F.scaled_dot_product_attention(
+        query[..., :first, :], key[..., :first, :], value[..., :first, :], is_causal=True, scale=1.0
+    )
+    if piece.visible_NN is None:
+        return begun
+    others = F.scaled_dot_product_attention(
+        query[..., first:, :], key, value, attn_mask=piece.visible_NN[first:], scale=1.0
+    )
+    return torch.cat([begun, others], dim=-2)
 
 
 def fused_attention(

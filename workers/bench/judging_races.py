@@ -1,0 +1,93 @@
+"""Evaluation's benchmark. Names of rows stay, so that two results can be compared.
+
+It asks real questions: `--benchmarks DIR` with the files of the tasks. `glam prepare quickstart` gives the vocabulary.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from glam.bench.measure import BenchError, Contestant
+from glam.bench.rows import Claim, Race, fact
+from glam.config import ModelConfig, replace
+from glam.lineage import data_stages
+from glam.recipes import PYTHON_DOCS
+from glam.store import Store
+from glam.study import dense_twin
+from glam.variants import VARIANTS
+
+MODULE = "workers.bench.judging"
+SPARSE = replace(VARIANTS["ladder_16m_8e"], sequence_length=4096)
+CHOSEN = {"hellaswag": "hellaswag", "arc_easy": "arc_easy", "piqa": "piqa", "race_high": "race"}
+"""Our names of tasks, and lm-evaluation-harness's."""
+WRITTEN = ("triviaqa", "squad_v2")
+NUM_SHOTS = 5
+NUM_CHOSEN, NUM_WRITTEN, NUM_OF_ACTORS = 48, 32, 96
+"""Items of a call."""
+BATCH_SIZES = (1, 4, 16)
+"""Of the others, who are taken at their best."""
+
+
+def races(benchmarks: str | None = None) -> list[Race]:
+    """All of it, in the order in which it runs. Raises BenchError where questions or vocabulary are missing."""
+    store = Store.default()
+    if data_stages(PYTHON_DOCS).tokenizer.find(store) is None:
+        raise BenchError(
+            f"quickstart is not prepared in {store.root}, and its vocabulary is used: glam prepare quickstart"
+        )
+    if benchmarks is None:
+        raise BenchError("it asks the questions of benchmarks: --benchmarks DIR with TASK/eval.jsonl, TASK/train.jsonl")
+    folder = Path(benchmarks).absolute()
+    if missing := [task for task in (*CHOSEN, *WRITTEN) if not (folder / task / "eval.jsonl").is_file()]:
+        raise BenchError(f"no eval.jsonl in {folder} of {', '.join(missing)}")
+    return list(_races(str(store.root), str(folder)))
+
+
+def _races(store: str, data: str) -> Iterator[Race]:
+    for task, theirs in CHOSEN.items():
+        asked = {"data": data, "num_shots": NUM_SHOTS, "limit": NUM_CHOSEN}
+        for name, model, other in (
+            ("against_harness", SPARSE, "harness"),
+            ("against_harness_with_transformers", dense_twin(SPARSE), "harness_of_transformers"),
+        ):
+            contestants = {
+                "ours": _contestant("engine", store, model, NUM_CHOSEN, **asked, task=task, prompts="harness"),
+                "other": [
+                    _contestant(other, store, model, NUM_CHOSEN, **asked, task=theirs, batch_size=size)
+                    for size in BATCH_SIZES
+                ],
+            }
+            claims = [Claim(f"{name}/{task}", "items/s", "ours", "other", 3.0)]
+            if other == "harness":  # the same weights, so the same answers
+                claims.append(Claim(f"accuracy/{task}", "share", "ours", "other", None, fact("accuracy")))
+            yield Race(contestants, tuple(claims))
+    for task in WRITTEN:
+        asked = {"data": data, "task": task, "num_shots": 1, "limit": NUM_WRITTEN}
+        for kind, model in (("sparse", SPARSE), ("dense", dense_twin(SPARSE))):
+            contestants = {
+                "ours": _contestant("beam_search", store, model, NUM_WRITTEN, **asked),
+                "other": [
+                    _contestant("beam_search_of_transformers", store, model, NUM_WRITTEN, **asked, batch_size=size)
+                    for size in BATCH_SIZES
+                ],
+            }
+            yield Race(
+                contestants,
+                (Claim(f"beam_search_against_transformers/{kind}/{task}", "items/s", "ours", "other", 2.0),),
+            )
+    asked = {"data": data, "task": "hellaswag", "num_shots": NUM_SHOTS, "limit": NUM_OF_ACTORS}
+    of_actors = {
+        name: _contestant("actors", store, SPARSE, NUM_OF_ACTORS, **asked, count=count)
+        for name, count in (("two", 2), ("one", 1))
+    }
+    yield Race(of_actors, (Claim("two_actors_against_one", "items/s", "two", "one", 1.8),))
+
+
+def _contestant(builder: str, store: str, model: ModelConfig, work: float, **arguments: Any) -> Contestant:
+    return Contestant(
+        f"{MODULE}:{builder}",
+        {"store": store, "model": model.model_dump(mode="json"), **arguments},
+        work,
+        label=f"batches of {arguments['batch_size']}" if "batch_size" in arguments else "",
+        package="lm_eval",
+    )
