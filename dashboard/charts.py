@@ -144,14 +144,19 @@ def task_scores(tasks: Sequence[TaskComparison], first: str, second: str) -> Fig
 
 
 def task_differences(tasks: Sequence[TaskComparison], first: str, second: str) -> Figure | None:
-    """Difference of each task with its 95 % interval about a line at zero; None where none is known."""
+    """Difference of each task with its 95 % interval about a line at zero, coloured where Holm's correction leaves an
+    arm the better one; None where none is known.
+    """
     rows = [
         {
             "task": task_name(task),
             "difference": task.difference.value,
             "low": task.difference.low,
             "high": task.difference.high,
-            "better": {"first": first, "second": second, "undecided": "undecided"}[task.winner],
+            "better": {"first": first, "second": second, "undecided": "undecided"}[task.better],
+            "p": task.p_value,
+            "holm": task.p_value_adjusted,
+            "detectable": task.minimum_detectable_effect,
         }
         for task in tasks
         if task.difference.value is not None
@@ -163,7 +168,13 @@ def task_differences(tasks: Sequence[TaskComparison], first: str, second: str) -
     base = alt.Chart(pd.DataFrame(rows), title=f"{first} minus {second}, 95 % interval", height=alt.Step(30)).encode(
         y=alt.Y("task:N", title=None, sort=[task_name(task) for task in tasks], axis=alt.Axis(labelLimit=260)),
         color=alt.Color("better:N", scale=colours, legend=alt.Legend(title="better", orient="top", titleOrient="left")),
-        tooltip=["task:N", *(alt.Tooltip(f"{name}:Q", format="+.3f") for name in ("difference", "low", "high"))],
+        tooltip=[
+            "task:N",
+            *(alt.Tooltip(f"{name}:Q", format="+.3f") for name in ("difference", "low", "high")),
+            alt.Tooltip("p:Q", format=".2g"),
+            alt.Tooltip("holm:Q", title="Holm's p", format=".2g"),
+            alt.Tooltip("detectable:Q", title="would show", format=".3f"),
+        ],
     )
     ends = [abs(end) for row in rows for end in (row["low"], row["high"]) if isinstance(end, float)]
     # Few clusters can make an interval wider than any score; the axis ends where scores do.

@@ -8,6 +8,8 @@ import streamlit as st
 from dashboard import charts, words
 from dashboard.queries import read_curves
 from dashboard.views.curves import choose_axis, draw_curves
+from glam.analysis.formats import p_value
+from glam.analysis.sentences import detectable, winner_name
 from glam.analysis.verdict import ArmSummary, Contrast, Verdict
 
 
@@ -80,6 +82,32 @@ def _tasks(contrast: Contrast) -> None:
             column.info("No task was scored.")
         else:
             column.altair_chart(chart)
+    if contrast.tasks:
+        st.caption(
+            words.plain(
+                "p: two-sided, of no difference, from paired items. Holm's p is adjusted for all settings here; at "
+                "most 0.05 names an arm. Would show: the smallest difference that the test, were it the only one, "
+                "finds with 80 % power at 5 %."
+            )
+        )
+        st.dataframe(_decisions(contrast), hide_index=True)
+
+
+def _decisions(contrast: Contrast) -> pd.DataFrame:
+    """One row a task setting: how sure it is, and who is better or why nobody is."""
+    return pd.DataFrame(
+        [
+            [
+                charts.task_name(task),
+                p_value(task.p_value),
+                p_value(task.p_value_adjusted),
+                detectable(task),
+                winner_name(contrast, task),
+            ]
+            for task in contrast.tasks
+        ],
+        columns=["Task", "p", "Holm's p", "Would show", "Better"],
+    )
 
 
 def _energy(verdict: Verdict, contrast: Contrast) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from glam.analysis.curves import AXES, Axis, Curve, Reading, cost_to_reach, loss_at, total_cost
 from glam.analysis.evidence import RunEvidence, Score, TaskKey
-from glam.analysis.statistics import Interval, UnpairedError, paired_interval
+from glam.analysis.significance import SIGNIFICANCE_LEVEL, PairedTest, holm, paired_test
+from glam.analysis.statistics import Interval, UnpairedError, cluster_sums, paired_interval
 from glam.analysis.verdict import AxisComparison, Estimate, SeedReading, TaskComparison, Winner
 from glam.config import TrainConfig
 
@@ -22,7 +23,7 @@ def compare_task(first: Runs, second: Runs, key: TaskKey) -> TaskComparison:
     scores = [[run.scores.get(key) for run in arm.values()] for arm in (first, second)]
     known = [score.result for arm in scores for score in arm if score is not None]
     metric = known[0].metric if known else "unknown"
-    difference = _difference(first, second, key)
+    difference, tested = _difference(first, second, key)
     higher_is_better = metric not in LOWER_IS_BETTER
     return TaskComparison(
         task=task,
@@ -39,6 +40,11 @@ def compare_task(first: Runs, second: Runs, key: TaskKey) -> TaskComparison:
         first_bits_per_byte=mean([_bits(score) for score in scores[0]]),
         second_bits_per_byte=mean([_bits(score) for score in scores[1]]),
         mean_demonstrations=mean([result.mean_demonstrations for result in known]),
+        test=tested.test,
+        p_value=tested.p_value,
+        p_value_per_seed=dict(tested.p_value_per_seed),
+        discordant_pairs_per_seed=dict(tested.discordant_pairs_per_seed),
+        minimum_detectable_effect=tested.minimum_detectable_effect,
     )
 
 
@@ -67,6 +73,20 @@ def compare_loss(first: Runs, second: Runs, *, same_data: bool) -> TaskCompariso
         winner="undecided",
         num_examples=None,
     )
+
+
+def decide(family: Sequence[TaskComparison]) -> list[TaskComparison]:
+    """The cells with p-values adjusted for each other by Holm's correction, and what that decides.
+
+    A contrast has two families: its tasks, and held-out loss alone. Loss is the one question that a study names
+    beforehand, and its verdict must not hang on how many tasks were asked beside it; nor should tasks profit from a
+    place in the order that a sure difference in loss takes.
+    """
+    adjusted = holm([cell.p_value for cell in family])
+    return [
+        cell.model_copy(update={"p_value_adjusted": p, "decided": None if p is None else p <= SIGNIFICANCE_LEVEL})
+        for cell, p in zip(family, adjusted, strict=True)
+    ]
 
 
 def winner(difference: Estimate, *, higher_is_better: bool) -> Winner:
@@ -138,17 +158,23 @@ def _seed_reading(axis: Axis, seed: int, first: Curve, second: Curve) -> SeedRea
     )
 
 
-def _difference(first: Runs, second: Runs, key: TaskKey) -> Estimate:
+def _difference(first: Runs, second: Runs, key: TaskKey) -> tuple[Estimate, PairedTest]:
     missing = [run.summary for arm in (first, second) for run in arm.values() if key not in run.scores]
     if missing:
-        return Estimate(value=None, reason=f"{missing[0].arm} seed {missing[0].seed} was not scored on it")
+        return _unknown(f"{missing[0].arm} seed {missing[0].seed} was not scored on it")
     if not any(run.scores[key].items for arm in (first, second) for run in arm.values()):
-        return Estimate(value=None, reason="the held-out text gave no item")
+        return _unknown("the held-out text gave no item")
     items = [{seed: run.scores[key].items for seed, run in arm.items()} for arm in (first, second)]
     try:
-        return _estimate(paired_interval(*items))
+        sums = cluster_sums(*items)
     except UnpairedError as error:
-        return Estimate(value=None, reason=str(error))
+        return _unknown(str(error))
+    found = paired_interval(sums)
+    return _estimate(found), paired_test(sums, found)
+
+
+def _unknown(reason: str) -> tuple[Estimate, PairedTest]:
+    return Estimate(value=None, reason=reason), PairedTest(None, None, None)
 
 
 def _estimate(interval: Interval) -> Estimate:

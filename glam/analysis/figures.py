@@ -95,7 +95,9 @@ def task_chart(contrast: Contrast, arms: Sequence[str]) -> str | None:
 
 
 def difference_chart(contrast: Contrast) -> str | None:
-    """Paired differences with their intervals; None where none is known."""
+    """Paired differences with their intervals, muted where Holm's correction leaves no decision; None where none is
+    known.
+    """
     tasks = [task for task in contrast.tasks if task.difference.value is not None]
     if not tasks:
         return None
@@ -104,12 +106,12 @@ def difference_chart(contrast: Contrast) -> str | None:
         axes.axvline(0, color=INK, linewidth=1.0)
         for row, task in enumerate(tasks):
             low, high, value = task.difference.low, task.difference.high, task.difference.value
-            colour = MUTED if task.winner == "undecided" else INK
+            colour = MUTED if task.better == "undecided" else INK
             if low is not None and high is not None:
                 axes.plot([100 * low, 100 * high], [row, row], color=colour, linewidth=2.2, solid_capstyle="round")
             axes.plot([100 * (value or 0.0)], [row], marker="o", markersize=5, color=colour)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(f"{contrast.first} minus {contrast.second}, percentage points, 95 % interval")
+        axes.set_xlabel(f"{contrast.first} minus {contrast.second}, percentage points, 95 % interval; grey: undecided")
         _task_rows(axes, tasks)
         return _svg(
             figure,

@@ -43,6 +43,13 @@ def percent(value: float | None) -> str:
     return UNKNOWN if value is None else f"{100 * value:.1f} %"
 
 
+def p_value(value: float | None) -> str:
+    """Two significant digits, or below what is worth telling apart."""
+    if value is None:
+        return UNKNOWN
+    return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
+
+
 def ratio(value: float | None) -> str:
     """How many times the other."""
     return UNKNOWN if value is None else f"{value:.2f} ×"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from glam.analysis.comparison import HELDOUT_TASK, compare_axes, compare_loss, compare_task, mean, total
+from glam.analysis.comparison import HELDOUT_TASK, compare_axes, compare_loss, compare_task, decide, mean, total
 from glam.analysis.evidence import RunEvidence
 from glam.analysis.sentences import caveats, conclusion, detour_caveats, findings, overlap_caveats
 from glam.analysis.verdict import ArmSummary, Contrast, RunRecord, Verdict
@@ -81,9 +81,10 @@ def _contrast(study: Study, evidence: Evidence, first: str, second: str) -> Cont
     one, two = ({seed: evidence[arm, seed] for seed in seeds} for arm in (first, second))
     equal_tokens = all(one[seed].summary.tokens == two[seed].summary.tokens for seed in seeds)
     axes = compare_axes(one, two, study.arms[first].train, study.arms[second].train)
-    tasks = [compare_task(one, two, key) for key in one[seeds[0]].scores if key != HELDOUT_TASK]
+    tasks = decide([compare_task(one, two, key) for key in one[seeds[0]].scores if key != HELDOUT_TASK])
     texts = [study.arms[arm].data.judged_as or study.arms[arm].data for arm in (first, second)]
-    loss = compare_loss(one, two, same_data=texts[0] == texts[1])
+    (loss,) = decide([compare_loss(one, two, same_data=texts[0] == texts[1])])
+    better = [task.better for task in tasks]
     return Contrast(
         first=first,
         second=second,
@@ -97,6 +98,9 @@ def _contrast(study: Study, evidence: Evidence, first: str, second: str) -> Cont
         loss=loss,
         axes=tuple(axes),
         tasks=tuple(tasks),
+        num_tasks_won=better.count("first"),
+        num_tasks_lost=better.count("second"),
+        num_tasks_undecided=better.count("undecided"),
         sentence=conclusion(first, second, loss, num_seeds=len(seeds), equal_tokens=equal_tokens),
         findings=tuple(findings(first, second, axes, tasks)),
     )

@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from glam.analysis.curves import AXES
 from glam.analysis.figures import AXIS_LABELS, difference_chart, loss_chart, task_chart
-from glam.analysis.formats import count, energy, number, percent, quantity, ratio, signed
-from glam.analysis.sentences import interval, points, winner_name
+from glam.analysis.formats import count, energy, number, p_value, percent, quantity, ratio, signed
+from glam.analysis.sentences import detectable, interval, points, winner_name
 from glam.analysis.verdict import Verdict
 
 TEMPLATE = "report.html"
@@ -20,8 +20,12 @@ MAX_FACT_CHARACTERS = 120
 def render_report(verdict: Verdict) -> str:
     """The report's HTML; the same verdict gives the same bytes."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(number=number, percent=percent, quantity=quantity, ratio=ratio, signed=signed)
-    environment.globals.update(energy=energy, interval=interval, points=points, winner_name=winner_name)
+    environment.filters.update(
+        number=number, p_value=p_value, percent=percent, quantity=quantity, ratio=ratio, signed=signed
+    )
+    environment.globals.update(
+        detectable=detectable, energy=energy, interval=interval, points=points, winner_name=winner_name
+    )
     template = environment.from_string(files("glam.analysis").joinpath(TEMPLATE).read_text("utf-8"))
     return template.render(
         verdict=verdict,

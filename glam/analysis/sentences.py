@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from glam.analysis.formats import UNKNOWN
 from glam.analysis.verdict import ArmSummary, AxisComparison, Contrast, Estimate, TaskComparison
 from glam.records import RunSummary
 
@@ -16,7 +17,9 @@ def conclusion(first: str, second: str, loss: TaskComparison, *, num_seeds: int,
     if difference.value is None:
         return f"Unknown: {first} and {second} cannot be compared on held-out loss ({difference.reason})."
     if loss.winner == "undecided":
-        doubt = "includes zero" if difference.low is not None else f"is unknown ({difference.reason})"
+        doubt = f"is unknown ({difference.reason})"
+        if difference.low is not None:
+            doubt = f"includes zero: {too_noisy(loss)}"
         head = f"Undecided: {first} minus {second} is {interval(difference)} {where}, and the interval {doubt}"
     else:
         better, worse, sign = (first, second, -1) if loss.winner == "first" else (second, first, 1)
@@ -46,8 +49,30 @@ def points(estimate: Estimate) -> str:
 
 
 def winner_name(contrast: Contrast, task: TaskComparison) -> str:
-    """The better arm's name, or `undecided`."""
-    return {"first": contrast.first, "second": contrast.second, "undecided": "undecided"}[task.winner]
+    """The arm that the adjusted p-value favours, or why there is none: noise, or `undecided` where none is known."""
+    if task.decided is False:
+        return too_noisy(task)
+    return {"first": contrast.first, "second": contrast.second, "undecided": "undecided"}[task.better]
+
+
+def too_noisy(task: TaskComparison) -> str:
+    """What a cell without a decision could have shown.
+
+    It is never called a tie: no study says which difference would be too small to matter.
+    """
+    if task.minimum_detectable_effect is None:
+        return "too noisy at this size"
+    return f"too noisy at this size (would show {detectable(task)})"
+
+
+def detectable(task: TaskComparison) -> str:
+    """The smallest difference that a cell would have shown, in what its task is measured in."""
+    effect = task.minimum_detectable_effect
+    if effect is None:
+        return UNKNOWN
+    if not task.higher_is_better:
+        return f"{effect:.4f} nats per token"
+    return f"{100 * effect:.1f} points" if effect <= 1 else "none there can be"
 
 
 def findings(first: str, second: str, axes: Iterable[AxisComparison], tasks: Sequence[TaskComparison]) -> list[str]:
@@ -60,12 +85,26 @@ def findings(first: str, second: str, axes: Iterable[AxisComparison], tasks: Seq
         doubt = f" With care: {'; '.join(notes)}." if notes else ""
         found.append(f"To the same held-out loss {first} takes {costs} of {second}.{doubt}")
     if tasks:
-        wins = [sum(task.winner == side for task in tasks) for side in ("first", "second")]
+        better = [task.better for task in tasks]
         found.append(
-            f"Of {len(tasks)} task settings {first} is better in {wins[0]}, {second} in {wins[1]}, "
-            f"and {len(tasks) - sum(wins)} are undecided."
+            f"Of {len(tasks)} task settings {first} is better in {better.count('first')}, {second} in "
+            f"{better.count('second')}, and {better.count('undecided')} are undecided{_noise(tasks)}, by paired tests "
+            "at 5 % with Holm's correction for their number."
         )
     return found
+
+
+def _noise(tasks: Sequence[TaskComparison]) -> str:
+    """The smallest and the largest of what the undecided would have shown."""
+    noisy = sorted(
+        (task.minimum_detectable_effect, detectable(task))
+        for task in tasks
+        if task.decided is False and task.minimum_detectable_effect is not None
+    )
+    if not noisy:
+        return ""
+    ends = dict.fromkeys((noisy[0][1], noisy[-1][1]))
+    return f" (too noisy at this size: would show {' to '.join(ends)})"
 
 
 def overlap_caveats(data: Mapping[str, Any]) -> list[str]:
@@ -101,7 +140,8 @@ def caveats(arms: Sequence[ArmSummary], contrasts: Sequence[Contrast], numerics:
         if len(contrast.tasks) > 1:
             found.append(
                 f"{contrast.first} against {contrast.second}: of {len(contrast.tasks)} intervals at 95 % about "
-                f"{0.05 * len(contrast.tasks):.1f} exclude zero by chance alone."
+                f"{0.05 * len(contrast.tasks):.1f} exclude zero by chance alone; that an arm is better is said only "
+                "where the p-value holds after Holm's correction."
             )
         short = [
             task

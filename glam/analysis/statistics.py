@@ -39,6 +39,9 @@ class Interval:
     per_seed: dict[int, float]
     num_clusters: int
     num_items: int
+    standard_error: float | None
+    """Of the value; half the interval is a t quantile of `degrees_of_freedom` times it."""
+    degrees_of_freedom: float | None
 
 
 @dataclass(frozen=True)
@@ -60,32 +63,26 @@ class ClusterSums:
         return zip(self.value_ASC, self.weight_ASC, strict=True)
 
 
-def paired_interval(
-    first: Mapping[int, Sequence[ItemScore]],
-    second: Mapping[int, Sequence[ItemScore]],
-    *,
-    num_resamples: int = NUM_RESAMPLES,
-) -> Interval:
+def paired_interval(sums: ClusterSums, *, num_resamples: int = NUM_RESAMPLES) -> Interval:
     """Difference of a task's value, sum(value) / sum(weight), averaged over seeds: first arm minus second.
 
-    Item scores by seed. The interval is the estimate plus and minus a t quantile times a standard error: for
-    `these runs` the bootstrap's over clusters, for `training` with the spread between seeds added. A percentile
-    interval of three seeds would cover 75 % and claim 95. Degrees of freedom are those of the smaller sample.
-    One cluster gives no interval. Raises UnpairedError where seeds, items, clusters or weights differ.
+    The interval is the estimate plus and minus a t quantile times a standard error: for `these runs` the bootstrap's
+    over clusters, for `training` with the spread between seeds added. A percentile interval of three seeds would cover
+    75 % and claim 95. Degrees of freedom are those of the smaller sample. One cluster gives no interval.
     """
-    sums = cluster_sums(first, second)
     per_seed_S = sums.differences_S()
     value = float(per_seed_S.mean())
     num_seeds, num_clusters = len(sums.seeds), sums.value_ASC.shape[-1]
     scope: Scope = "training" if num_seeds >= MIN_SEEDS_FOR_TRAINING else "these runs"
-    half = None
+    half, error, freedom = None, None, None
     if num_clusters > 1:
         variance = _cluster_variance(sums, num_resamples)
         freedom = effective_clusters(sums) - 1
         if scope == "training":
             variance += float(per_seed_S.var(ddof=1)) / num_seeds
             freedom = min(freedom, num_seeds - 1)
-        half = float(stats.t.ppf((1 + CONFIDENCE) / 2, max(1.0, freedom)) * np.sqrt(variance))
+        freedom, error = max(1.0, freedom), float(np.sqrt(variance))
+        half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
     return Interval(
         value=value,
         low=None if half is None else value - half,
@@ -94,6 +91,8 @@ def paired_interval(
         per_seed={seed: float(each) for seed, each in zip(sums.seeds, per_seed_S, strict=True)},
         num_clusters=num_clusters,
         num_items=sums.num_items,
+        standard_error=error,
+        degrees_of_freedom=freedom,
     )
 
 
@@ -144,7 +143,10 @@ def effective_clusters(sums: ClusterSums) -> float:
 
 
 def cluster_sums(first: Mapping[int, Sequence[ItemScore]], second: Mapping[int, Sequence[ItemScore]]) -> ClusterSums:
-    """Pairs the items of two arms and sums them by cluster, in an order that their own order does not change."""
+    """Pairs the items of two arms, by seed, and sums them by cluster, in an order that their own does not change.
+
+    Raises UnpairedError where seeds, items, clusters or weights differ.
+    """
     if set(first) != set(second):
         raise UnpairedError(f"seeds {sorted(first)} of one arm are not the seeds {sorted(second)} of the other")
     seeds = tuple(sorted(first))

@@ -4,7 +4,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from glam.analysis.formats import energy, number, percent, quantity, ratio, signed
+from glam.analysis.formats import energy, number, p_value, percent, quantity, ratio, signed
 from glam.analysis.sentences import interval, points, winner_name
 from glam.analysis.verdict import Contrast, Verdict
 
@@ -15,10 +15,10 @@ def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
 
 
 def verdict_tables(verdict: Verdict) -> Group:
-    """Arms, then each contrast's costs and tasks, then the conclusion and what to know about it."""
+    """Arms, then each contrast's costs, tasks and what is decided, then the conclusion and what to know about it."""
     parts: list[Table | Text] = [arm_table(verdict)]
     for contrast in verdict.contrasts:
-        parts += [cost_table(contrast), task_table(contrast)]
+        parts += [cost_table(contrast), task_table(contrast), decision_table(contrast)]
         parts += [Text(f"  {finding}") for finding in contrast.findings]
     parts.append(Text(f"\n{verdict.sentence}", style="bold"))
     parts += [Text(f"  note: {caveat}", style="dim") for caveat in verdict.caveats]
@@ -64,8 +64,8 @@ def cost_table(contrast: Contrast) -> Table:
 def task_table(contrast: Contrast) -> Table:
     """Every task setting, held-out loss first."""
     table = _table(f"{contrast.first} minus {contrast.second}, 95 % intervals", "task")
-    for name in ("shots", contrast.first, contrast.second, "difference", "chance", "majority", "better"):
-        table.add_column(name, justify="left" if name == "better" else "right")
+    for name in ("shots", contrast.first, contrast.second, "difference", "chance", "majority"):
+        table.add_column(name, justify="right")
     for task in (contrast.loss, *contrast.tasks):
         shown = percent if task.higher_is_better else number
         table.add_row(
@@ -76,6 +76,21 @@ def task_table(contrast: Contrast) -> Table:
             points(task.difference) if task.higher_is_better else interval(task.difference, unit=""),
             percent(task.chance) if task.chance is not None else "-",
             percent(task.majority) if task.majority is not None else "-",
+        )
+    return table
+
+
+def decision_table(contrast: Contrast) -> Table:
+    """Who is better on every task setting, and how sure that is; apart from the scores, to fit a narrow terminal."""
+    table = _table("paired tests; would show: alone, in 80 % of cases at 5 %", "task")
+    for name in ("shots", "p", "Holm's p", "better"):
+        table.add_column(name, justify="left" if name == "better" else "right", no_wrap=name != "better")
+    for task in (contrast.loss, *contrast.tasks):
+        table.add_row(
+            task.task,
+            str(task.num_shots),
+            p_value(task.p_value),
+            p_value(task.p_value_adjusted),
             winner_name(contrast, task),
         )
     return table

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from glam.analysis.curves import Axis
+from glam.analysis.significance import Test
 from glam.analysis.statistics import Scope
 from glam.records import EnergyMethod, HeldoutPoint, Record, RunSummary
 
@@ -39,7 +40,7 @@ class TaskComparison(Record):
     second: float | None
     difference: Estimate
     winner: Winner
-    """Whose interval excludes zero on the good side."""
+    """Whose interval excludes zero on the good side, whatever else was compared; see `better`."""
     num_examples: int | None
     chance: float | None = None
     majority: float | None = None
@@ -47,6 +48,30 @@ class TaskComparison(Record):
     second_bits_per_byte: float | None = None
     mean_demonstrations: float | None = None
     """Demonstrations that fitted, on average over arms and seeds."""
+    test: Test | None = None
+    """Where the p-value is from: McNemar's exact test, or the t statistic of the difference's interval."""
+    p_value: float | None = None
+    """Two-sided, of no difference, this cell alone."""
+    p_value_per_seed: dict[int, float] = Field(default_factory=dict)
+    """McNemar's, each seed alone; empty where items are not right or wrong or share clusters."""
+    discordant_pairs_per_seed: dict[int, int] = Field(default_factory=dict)
+    """Items that one arm has right and the other wrong."""
+    p_value_adjusted: float | None = None
+    """Holm's, over all tasks of the contrast; held-out loss is the only one of its family."""
+    decided: bool | None = None
+    """Whether the adjusted p-value is at most 5 %; None: unknown."""
+    minimum_detectable_effect: float | None = None
+    """The smallest difference that the test of this cell alone would find with 80 % power at 5 %, two-sided; in the
+    unit of the difference: a fraction, or nats per token."""
+
+    @property
+    def better(self) -> Winner:
+        """Whom the adjusted p-value favours; a verdict from before p-values has its winner."""
+        if self.decided is None:
+            return self.winner
+        if not self.decided or self.difference.value is None:
+            return "undecided"
+        return "first" if (self.difference.value > 0) == self.higher_is_better else "second"
 
 
 class SeedReading(Record):
@@ -121,6 +146,11 @@ class Contrast(Record):
     loss: TaskComparison
     axes: tuple[AxisComparison, ...]
     tasks: tuple[TaskComparison, ...]
+    num_tasks_won: int | None = None
+    """Cells, a task at a number of shots, in which `first` is better by the adjusted p-value; held-out loss is none."""
+    num_tasks_lost: int | None = None
+    num_tasks_undecided: int | None = None
+    """Those included of which nothing is known."""
     sentence: str
     findings: tuple[str, ...]
 

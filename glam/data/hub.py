@@ -53,7 +53,36 @@ def units(config: SourceConfig) -> list[Unit]:
 
 def data_set(hub: HubConfig) -> "IterableDataset":
     """The data set's `text`, to be streamed. Raises ValueError as `units` does."""
-    return _data_set(hub.id, hub.revision, hub.subset, hub.split)
+    return _texts(hub.id, hub.revision, hub.subset, hub.split)
+
+
+def opened(hub: HubConfig, *, folder: str | None = None) -> "IterableDataset":
+    """All columns of a split, to be streamed; of the files in `folder` alone where it is given.
+
+    Raises ValueError for a data set, commit, subset or split that does not exist.
+    """
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetNotFoundError
+
+    # With its usual cache, `datasets` would fall back to any commit that was once prepared there.
+    with TemporaryDirectory() as empty:
+        try:
+            return load_dataset(
+                f"hf://datasets/{hub.id}",
+                hub.subset if folder is None else None,
+                data_dir=folder,
+                split=hub.split,
+                revision=hub.revision,
+                streaming=True,
+                cache_dir=empty,
+            )
+        except (DatasetNotFoundError, ValueError) as error:
+            raise ValueError(f"{place(hub)}: {error}") from error
+
+
+def place(hub: HubConfig) -> str:
+    """A data set and its commit, in words."""
+    return f"data set {hub.id} at {hub.revision}"
 
 
 def commit_of(dataset_id: str, revision: str) -> str:
@@ -86,24 +115,9 @@ def _hub(config: SourceConfig) -> HubConfig:
 
 
 @cache
-def _data_set(dataset_id: str, revision: str, subset: str | None, split: str) -> "IterableDataset":
-    from datasets import load_dataset
-    from datasets.exceptions import DatasetNotFoundError
-
-    where = f"data set {dataset_id} at {revision}"
-    # With its usual cache, `datasets` would fall back to any commit that was once prepared there.
-    with TemporaryDirectory() as empty:
-        try:
-            data = load_dataset(
-                f"hf://datasets/{dataset_id}",
-                subset,
-                split=split,
-                revision=revision,
-                streaming=True,
-                cache_dir=empty,
-            )
-        except (DatasetNotFoundError, ValueError) as error:
-            raise ValueError(f"{where}: {error}") from error
+def _texts(dataset_id: str, revision: str, subset: str | None, split: str) -> "IterableDataset":
+    hub = HubConfig(id=dataset_id, revision=revision, subset=subset, split=split)
+    data = opened(hub)
     if data.column_names is not None and "text" not in data.column_names:
-        raise ValueError(f"{where} has no column text; its columns are {', '.join(data.column_names)}")
+        raise ValueError(f"{place(hub)} has no column text; its columns are {', '.join(data.column_names)}")
     return data.select_columns(["text"])

@@ -3,7 +3,27 @@ from dataclasses import replace as changed
 import pytest
 
 from glam.analysis.judge import judge
-from glam.analysis.sentences import overlap_caveats
+from glam.analysis.sentences import overlap_caveats, winner_name
+from glam.analysis.verdict import Verdict
+from glam.records import ItemScore
+
+
+def questions(evidence, *, sparse: float, num_items: int = 200):
+    """The same evidence with one more task of independent items, of which the sparse arm has a larger share right."""
+    changed_evidence = {}
+    for (arm, seed), run in evidence.items():
+        share = 0.5 + (sparse if arm == "sparse" else 0.0)
+        items = tuple(
+            ItemScore(item_id=f"q{n}", cluster=f"q{n}", value=float((n * 61) % num_items < share * num_items))
+            for n in range(num_items)
+        )
+        score = changed(run.scores["name_function", 0], items=items)
+        result = score.result.model_copy(
+            update={"task": "copa", "value": sum(item.value or 0 for item in items) / num_items}
+        )
+        scores = {**run.scores, ("copa", 0): changed(score, result=result)}
+        changed_evidence[arm, seed] = changed(run, scores=scores)
+    return changed_evidence
 
 
 def test_a_better_arm_is_named_with_its_interval(verdict):
@@ -138,3 +158,99 @@ def test_benchmarks_that_training_text_touches_are_named_beside_the_scores() -> 
     }
     assert overlap_caveats(report) == ["Training text shares a 13-gram with 20 of 200 examples of piqa."]
     assert overlap_caveats({}) == []
+
+
+def test_a_clear_task_names_the_better_arm_and_is_counted(make_study, make_evidence):
+    study = make_study()
+    contrast = judge(study, questions(make_evidence(study), sparse=0.2)).contrasts[0]
+    task = contrast.tasks[-1]
+    assert (task.task, task.test, task.decided, task.better) == ("copa", "McNemar", True, "first")
+    assert task.p_value is not None
+    assert task.p_value_adjusted is not None
+    assert task.p_value < task.p_value_adjusted <= 0.05
+    assert task.discordant_pairs_per_seed == {0: 40, 1: 40}
+    assert winner_name(contrast, task) == "sparse"
+    better = [each.better for each in contrast.tasks]
+    counted = (contrast.num_tasks_won, contrast.num_tasks_lost, contrast.num_tasks_undecided)
+    assert counted == tuple(better.count(side) for side in ("first", "second", "undecided"))
+    assert sum(each or 0 for each in counted) == len(contrast.tasks)
+    assert any(f"sparse is better in {counted[0]}, dense in {counted[1]}, and" in each for each in contrast.findings)
+
+
+def test_a_task_without_a_decision_says_what_it_would_have_shown(make_study, make_evidence):
+    study = make_study()
+    contrast = judge(study, questions(make_evidence(study), sparse=0.01)).contrasts[0]
+    task = contrast.tasks[-1]
+    assert task.decided is False
+    effect = task.minimum_detectable_effect
+    assert effect is not None
+    assert winner_name(contrast, task) == f"too noisy at this size (would show {100 * effect:.1f} points)"
+    assert any("too noisy at this size: would show" in each for each in contrast.findings)
+
+
+def test_what_excludes_zero_alone_may_be_undecided_among_many(make_study, make_evidence):
+    study = make_study()
+    contrast = judge(study, questions(make_evidence(study), sparse=0.03)).contrasts[0]
+    task = contrast.tasks[-1]
+    assert (task.winner, task.better) == ("first", "undecided")
+
+
+def test_heldout_loss_is_no_member_of_the_tasks_family(make_study, make_evidence):
+    study = make_study()
+    evidence = make_evidence(study)
+    alone = {
+        key: changed(run, scores={one: score for one, score in run.scores.items() if one[0] == "heldout"})
+        for key, run in evidence.items()
+    }
+    among_tasks, by_itself = (judge(study, each).contrasts[0].loss for each in (evidence, alone))
+    assert among_tasks == by_itself
+    assert among_tasks.p_value_adjusted == among_tasks.p_value
+    assert (among_tasks.decided, among_tasks.better) == (True, among_tasks.winner)
+
+
+def test_undecided_loss_says_what_it_would_have_shown(make_study, make_evidence):
+    study = make_study(seeds=(0, 1, 2))
+    assert "too noisy at this size (would show 0." in judge(study, make_evidence(study, effect=0.0)).sentence
+
+
+def test_two_equal_models_have_no_task_decided(make_study, make_evidence):
+    study = make_study()
+    evidence = questions(make_evidence(study), sparse=0.0)
+    equal = {(arm, seed): changed(run, scores=evidence["dense", seed].scores) for (arm, seed), run in evidence.items()}
+    contrast = judge(study, equal).contrasts[0]
+    for cell in (contrast.loss, *contrast.tasks):
+        assert (cell.p_value, cell.p_value_adjusted, cell.decided, cell.better) == (1.0, 1.0, False, "undecided")
+
+
+def test_the_order_of_tasks_does_not_matter(make_study, make_evidence):
+    study = make_study()
+    evidence = questions(make_evidence(study), sparse=0.05)
+    turned = {key: changed(run, scores=dict(reversed(run.scores.items()))) for key, run in evidence.items()}
+    there, back = (judge(study, each).contrasts[0] for each in (evidence, turned))
+    assert there.tasks == tuple(reversed(back.tasks))
+    assert there.num_tasks_won == back.num_tasks_won
+
+
+def test_an_unscored_task_has_no_p_value_and_is_not_called_noisy(make_study, make_evidence):
+    study = make_study()
+    evidence = make_evidence(study)
+    scores = {key: score for key, score in evidence["sparse", 0].scores.items() if key != ("last_word", 0)}
+    evidence["dense", 0] = changed(evidence["dense", 0], scores=scores)
+    contrast = judge(study, evidence).contrasts[0]
+    task = next(each for each in contrast.tasks if (each.task, each.num_shots) == ("last_word", 0))
+    assert (task.test, task.p_value, task.p_value_adjusted, task.decided) == (None, None, None, None)
+    assert winner_name(contrast, task) == "undecided"
+
+
+def test_a_verdict_from_before_p_values_is_read_and_keeps_its_winners(verdict):
+    written = verdict.model_dump(mode="json")
+    for contrast in written["contrasts"]:
+        for name in ("num_tasks_won", "num_tasks_lost", "num_tasks_undecided"):
+            del contrast[name]
+        for cell in (contrast["loss"], *contrast["tasks"]):
+            for name in ("test", "p_value", "p_value_per_seed", "discordant_pairs_per_seed", "p_value_adjusted"):
+                del cell[name]
+            del cell["decided"], cell["minimum_detectable_effect"]
+    old = Verdict.model_validate(written).contrasts[0]
+    assert [each.better for each in old.tasks] == [each.winner for each in old.tasks]
+    assert winner_name(old, old.loss) == "sparse"

@@ -1,7 +1,9 @@
 from html.parser import HTMLParser
 
+from glam.analysis.formats import p_value
 from glam.analysis.judge import judge
 from glam.analysis.report import flat, render_report
+from glam.analysis.sentences import winner_name
 from glam.analysis.verdict import Verdict
 from glam.config import replace
 
@@ -56,6 +58,16 @@ def test_every_chart_takes_its_colours_from_the_page(verdict: Verdict):
     assert html.count("<svg") == 6
     assert "var(--arm-0)" in html
     assert not any(colour in html for colour in ("#010101", "#020202", "#030303", "#0a0101"))
+
+
+def test_every_task_has_its_p_values_and_who_is_better_or_why_nobody(verdict: Verdict):
+    html = render_report(verdict)
+    assert "Holm's p" in html
+    contrast = verdict.contrasts[0]
+    for task in contrast.tasks:
+        assert f'<td class="n">{p_value(task.p_value)}</td>' in html.replace("&lt;", "<")
+        assert winner_name(contrast, task) in html
+    assert "too noisy at this size (would show" in html
 
 
 def test_unknown_energy_is_shown_as_unknown(make_study, make_evidence):

@@ -3,7 +3,14 @@ import random
 import numpy as np
 import pytest
 
-from glam.analysis.statistics import UnpairedError, cluster_sums, effective_clusters, paired_interval, score_interval
+from glam.analysis.statistics import (
+    Interval,
+    UnpairedError,
+    cluster_sums,
+    effective_clusters,
+    paired_interval,
+    score_interval,
+)
 from glam.records import ItemScore
 
 
@@ -17,6 +24,10 @@ def arm(values: dict[int, np.ndarray], *, num_clusters: int, weight: float = 1.0
     }
 
 
+def difference(first: dict[int, list[ItemScore]], second: dict[int, list[ItemScore]], **options: int) -> Interval:
+    return paired_interval(cluster_sums(first, second), **options)
+
+
 def noise(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape)
 
@@ -28,7 +39,7 @@ def pair():
 
 
 def test_swapping_the_arms_flips_the_sign(pair):
-    there, back = paired_interval(*pair), paired_interval(*reversed(pair))
+    there, back = difference(*pair), difference(*reversed(pair))
     assert there.value == -back.value
     assert back.low is not None
     assert back.high is not None
@@ -36,7 +47,7 @@ def test_swapping_the_arms_flips_the_sign(pair):
 
 
 def test_equal_arms_differ_by_exactly_nothing(pair):
-    interval = paired_interval(pair[0], pair[0])
+    interval = difference(pair[0], pair[0])
     assert (interval.value, interval.low, interval.high) == (0.0, 0.0, 0.0)
 
 
@@ -44,18 +55,18 @@ def test_order_of_items_does_not_matter(pair):
     shuffled = tuple(
         {seed: random.Random(seed).sample(items, len(items)) for seed, items in each.items()} for each in pair
     )
-    assert paired_interval(*shuffled) == paired_interval(*pair)
+    assert difference(*shuffled) == difference(*pair)
 
 
 def test_estimate_is_the_difference_of_weighted_means_averaged_over_seeds():
     first = {0: [ItemScore(item_id="a", cluster="a", value=6, weight=2), ItemScore(item_id="b", cluster="b", value=4)]}
     second = {0: [ItemScore(item_id="a", cluster="a", value=3, weight=2), ItemScore(item_id="b", cluster="b", value=1)]}
-    assert paired_interval(first, second).value == pytest.approx(10 / 3 - 4 / 3)
+    assert difference(first, second).value == pytest.approx(10 / 3 - 4 / 3)
 
 
 def test_a_constant_gain_is_certain_however_noisy_the_items():
     base = noise(3, 1, 40)
-    interval = paired_interval(arm({0: base[0] + 0.1}, num_clusters=8), arm({0: base[0]}, num_clusters=8))
+    interval = difference(arm({0: base[0] + 0.1}, num_clusters=8), arm({0: base[0]}, num_clusters=8))
     assert interval.low == pytest.approx(0.1)
     assert interval.high == pytest.approx(0.1)
 
@@ -63,7 +74,7 @@ def test_a_constant_gain_is_certain_however_noisy_the_items():
 @pytest.mark.parametrize(("num_seeds", "scope"), [(1, "these runs"), (2, "these runs"), (3, "training")])
 def test_only_three_seeds_speak_of_training(num_seeds: int, scope: str):
     values = {seed: noise(seed, 30) for seed in range(num_seeds)}
-    assert paired_interval(arm(values, num_clusters=6), arm(values, num_clusters=6)).scope == scope
+    assert difference(arm(values, num_clusters=6), arm(values, num_clusters=6)).scope == scope
 
 
 def test_seeds_that_disagree_widen_the_interval():
@@ -72,7 +83,7 @@ def test_seeds_that_disagree_widen_the_interval():
     apart = {seed: same[seed] + 0.1 * (seed - 1) for seed in range(3)}
     widths = []
     for values in (same, apart):
-        interval = paired_interval(arm(values, num_clusters=10), arm(flat, num_clusters=10))
+        interval = difference(arm(values, num_clusters=10), arm(flat, num_clusters=10))
         assert interval.low is not None
         assert interval.high is not None
         widths.append(interval.high - interval.low)
@@ -80,7 +91,7 @@ def test_seeds_that_disagree_widen_the_interval():
 
 
 def test_one_cluster_has_no_interval():
-    interval = paired_interval(arm({0: noise(1, 9)}, num_clusters=1), arm({0: noise(2, 9)}, num_clusters=1))
+    interval = difference(arm({0: noise(1, 9)}, num_clusters=1), arm({0: noise(2, 9)}, num_clusters=1))
     assert interval.low is None
     assert interval.high is None
 
@@ -95,7 +106,7 @@ def test_interval_covers_the_truth_as_often_as_it_says():
     for trial in range(trials):
         rng = np.random.default_rng(trial)
         gain = 0.2 + rng.normal(size=15)[np.arange(60) % 15] * 0.3 + rng.normal(size=60) * 0.5
-        interval = paired_interval(
+        interval = difference(
             arm({0: gain}, num_clusters=15), arm({0: np.zeros(60)}, num_clusters=15), num_resamples=400
         )
         assert interval.low is not None
@@ -111,7 +122,7 @@ def test_interval_over_seeds_covers_the_truth_of_training():
         clusters = rng.normal(size=12)[np.arange(48) % 12] * 0.05
         values = {seed: 0.2 + rng.normal() * 0.2 + clusters + rng.normal(size=48) * 0.1 for seed in range(3)}
         zero = {seed: np.zeros(48) for seed in range(3)}
-        interval = paired_interval(arm(values, num_clusters=12), arm(zero, num_clusters=12), num_resamples=200)
+        interval = difference(arm(values, num_clusters=12), arm(zero, num_clusters=12), num_resamples=200)
         assert interval.low is not None
         assert interval.high is not None
         hits += interval.low <= 0.2 <= interval.high
@@ -129,13 +140,13 @@ def test_interval_over_seeds_covers_the_truth_of_training():
 def test_unpaired_items_are_refused_with_the_reason(change, message: str):
     items = arm({0: noise(1, 4)}, num_clusters=2)
     with pytest.raises(UnpairedError, match=message):
-        paired_interval(items, {0: change(items[0])})
+        difference(items, {0: change(items[0])})
 
 
 def test_unequal_seeds_are_refused():
     items = arm({0: noise(1, 4)}, num_clusters=2)
     with pytest.raises(UnpairedError, match="seeds"):
-        paired_interval(items, {1: items[0]})
+        difference(items, {1: items[0]})
 
 
 def items_of(values: list[float | None], *, clusters: int | None = None) -> list[ItemScore]:

@@ -58,6 +58,9 @@ def test_the_first_page_states_the_verdict(small_store: Store, monkeypatch: pyte
     assert "power_model" in text
     assert [metric.label for metric in app.metric][:2] == ["Held-out loss, nats per token", "Tokens to equal loss"]
     assert len(app.get("vega_lite_chart")) == 5
+    decisions = next(table.value for table in app.dataframe if "Holm's p" in table.value)
+    assert len(decisions) == 9
+    assert all("too noisy at this size" in each or each in ("sparse", "dense") for each in decisions["Better"])
     assert not app.error
 
 

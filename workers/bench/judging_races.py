@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glam.bench.measure import BenchError, Contestant
+from glam.bench.model.races import rope_gated
 from glam.bench.rows import Claim, Race, fact
 from glam.config import ModelConfig, replace
 from glam.lineage import data_stages
@@ -18,6 +19,8 @@ from glam.variants import VARIANTS
 
 MODULE = "workers.bench.judging"
 SPARSE = replace(VARIANTS["ladder_16m_8e"], sequence_length=4096)
+GATED = replace(rope_gated("ladder_16m"), sequence_length=4096)
+"""The form that transformers has too: Mixtral, and Llama for the dense one."""
 CHOSEN = {"hellaswag": "hellaswag", "arc_easy": "arc_easy", "piqa": "piqa", "race_high": "race"}
 """Our names of tasks, and lm-evaluation-harness's."""
 WRITTEN = ("triviaqa", "squad_v2")
@@ -48,7 +51,7 @@ def _races(store: str, data: str) -> Iterator[Race]:
         asked = {"data": data, "num_shots": NUM_SHOTS, "limit": NUM_CHOSEN}
         for name, model, other in (
             ("against_harness", SPARSE, "harness"),
-            ("against_harness_with_transformers", dense_twin(SPARSE), "harness_of_transformers"),
+            ("against_harness_with_transformers", dense_twin(GATED), "harness_of_transformers"),
         ):
             contestants = {
                 "ours": _contestant("engine", store, model, NUM_CHOSEN, **asked, task=task, prompts="harness"),
@@ -63,7 +66,7 @@ def _races(store: str, data: str) -> Iterator[Race]:
             yield Race(contestants, tuple(claims))
     for task in WRITTEN:
         asked = {"data": data, "task": task, "num_shots": 1, "limit": NUM_WRITTEN}
-        for kind, model in (("sparse", SPARSE), ("dense", dense_twin(SPARSE))):
+        for kind, model in (("sparse", GATED), ("dense", dense_twin(GATED))):
             contestants = {
                 "ours": _contestant("beam_search", store, model, NUM_WRITTEN, **asked),
                 "other": [
