@@ -71,11 +71,12 @@ def search_rows(
     device, vocab_size = logits_BV.device, logits_BV.shape[1]
     repeat_R = torch.arange(len(rows), device=device).repeat_interleave(num_beams)
     cache.select(repeat_R)
+    prompt_length = cache.length
     logits_RV = logits_BV[repeat_R]
     searches = [Search(num_beams) for _ in rows]
     going = searches
     for step in range(ending.max_new_tokens):
-        parent_R, token_R, still_going = [], [], []
+        parents_of_rows, token_R, still_going = [], [], []
         for place, (search, candidates) in enumerate(zip(going, _candidates(logits_RV, going), strict=True)):
             parents = search.advance(((total, *divmod(flat, vocab_size)) for total, flat in candidates), ending)
             if search.over:
@@ -83,12 +84,16 @@ def search_rows(
             still_going.append(search)
             # Where fewer beams go on than there are rows, the others repeat what nobody looks at.
             spare = num_beams - len(parents)
-            parent_R += [place * num_beams + parent for parent in (*parents, *[0] * spare)]
+            parents_of_rows += [place * num_beams + parent for parent in (*parents, *[0] * spare)]
             token_R += [*(beam.ids[-1] for beam in search.going), *[0] * spare]
         going = still_going
         if not going or step + 1 == ending.max_new_tokens:
             break
-        cache.select(torch.tensor(parent_R, device=device))
+        parent_R = torch.tensor(parents_of_rows, device=device)
+        if len(parents_of_rows) == cache.num_rows:  # beams of a prompt change places, and share what they have read
+            cache.reorder(parent_R, since=prompt_length)
+        else:
+            cache.select(parent_R)
         logits_RV = model.extend(torch.tensor(token_R, device=device)[:, None], cache)
     found = [search.best(length_penalty) for search in searches]
     return [ids[:-1] if ids[-1] == ending.end_of_text else ids for ids in found]

@@ -26,6 +26,12 @@ class LayerCache:
         """Each row goes on from the past of another one."""
         self._keys, self._values = self._keys.index_select(0, row_B), self._values.index_select(0, row_B)
 
+    def reorder(self, row_B: Tensor, since: int) -> None:
+        """As `select`, of as many rows, which differ from position `since` on only."""
+        for stored in (self._keys, self._values):
+            new = stored[:, :, since : self.length]
+            stored[:, :, since : self.length] = new.index_select(0, row_B)
+
 
 class Cache:
     """All layers of a batch of rows that end together; shorter ones begin with padding, which nothing sees."""
@@ -35,6 +41,11 @@ class Cache:
         self.layers = [LayerCache(config, len(padding_B), capacity, like) for _ in range(config.num_layers)]
         self._padding_B = padding_B
         self._any_padding = bool(padding_B.any())
+
+    @property
+    def num_rows(self) -> int:
+        """Of the batch."""
+        return len(self._padding_B)
 
     @property
     def length(self) -> int:
@@ -47,6 +58,11 @@ class Cache:
             return None
         own_Q = torch.arange(self.length, self.length + num_new, device=self._padding_B.device)
         return torch.minimum(self._padding_B[:, None], own_Q)
+
+    def reorder(self, row_B: Tensor, since: int) -> None:
+        """As `select`, of as many rows, where each takes over from one with the same padding and first positions."""
+        for layer in self.layers:
+            layer.reorder(row_B, since)
 
     def select(self, row_B: Tensor) -> None:
         """Each row goes on from the past of another one."""

@@ -13,6 +13,8 @@ from glam.model.generation_config import GenerationConfig
 from glam.model.transformer import Transformer
 
 GREEDY = GenerationConfig()
+MAX_CACHE_BYTES = 1 << 29
+"""Reading the weights is what a step takes, so rows share it as far as memory goes."""
 
 
 class Codec(Protocol):
@@ -45,14 +47,14 @@ def generate(
     *,
     end_of_text: int | None = None,
     decode: Callable[[Sequence[int]], str] | None = None,
-    max_batch_tokens: int = 8192,
+    max_cache_bytes: int = MAX_CACHE_BYTES,
 ) -> list[list[int]]:
     """New ids that continue each row of ids, in the order given; end-of-text ends a row and is not among them.
 
     A row that ended by a stop text keeps the ids that complete it; finding one takes `decode`. Rows of like length go
-    together, as many as `max_batch_tokens` positions (prompt, padding and new ids of every beam) have room for. What
-    is sampled for a row depends on the seed and the row's place in the list, not on the rows beside it; as in any
-    batch, rounding of the logits does. Raises ValueError for a row that is empty, holds ids outside the vocabulary, or
+    together, as many as fit a cache of `max_cache_bytes` with prompt, padding and new ids of every beam. What is
+    sampled for a row depends on the seed and the row's place in the list, not on the rows beside it; as in any batch,
+    rounding of the logits does. Raises ValueError for a row that is empty, holds ids outside the vocabulary, or
     leaves less room than `max_new_tokens` of the model's `sequence_length`, and for stop texts without `decode`.
     """
     _check(model, rows, config)
@@ -63,12 +65,18 @@ def generate(
     was_training = model.training
     model.eval()
     try:
-        for batch in _batches(rows, config, max_batch_tokens):
+        for batch in _batches(rows, config, max_cache_bytes // bytes_of_position(model)):
             found = _continue(model, [rows[index] for index in batch], batch, config, ending)
             continued.update(zip(batch, found, strict=True))
     finally:
         model.train(was_training)
     return [continued[index] for index in range(len(rows))]
+
+
+def bytes_of_position(model: Transformer) -> int:
+    """What the cache holds of one position of a row."""
+    config = model.config
+    return 2 * config.num_layers * config.num_heads * config.head_dim * model.embedding.element_size()
 
 
 def _continue(
@@ -83,12 +91,12 @@ def _continue(
     return continue_rows(model, rows, ending, choice, torch.from_numpy(drawn_BT).to(model.embedding.device))
 
 
-def _batches(rows: Sequence[Sequence[int]], config: GenerationConfig, max_batch_tokens: int) -> Iterator[list[int]]:
+def _batches(rows: Sequence[Sequence[int]], config: GenerationConfig, max_positions: int) -> Iterator[list[int]]:
     batch: list[int] = []
     for index in sorted(range(len(rows)), key=lambda index: -len(rows[index])):
         if batch:
             positions = config.num_beams * (len(rows[batch[0]]) + config.max_new_tokens)
-            if (len(batch) + 1) * positions > max_batch_tokens:
+            if (len(batch) + 1) * positions > max_positions:
                 yield batch
                 batch = []
         batch.append(index)

@@ -13,7 +13,7 @@ from glam.config import ModelConfig, replace
 from glam.model.beam_search import search_rows
 from glam.model.cache import Cache
 from glam.model.decoding import Ending
-from glam.model.generation import GenerationConfig, complete, generate
+from glam.model.generation import GenerationConfig, bytes_of_position, complete, generate
 from glam.model.transformer import Transformer
 from glam.study import dense_twin
 from glam.variants import VARIANTS
@@ -121,7 +121,7 @@ def test_rows_of_unequal_length_continue_as_each_does_alone_and_without_cache(na
 def test_how_rows_are_batched_does_not_matter(toy: Transformer, config: GenerationConfig, budget: int) -> None:
     rows = rows_of(4, 9, 2, 9)
     expected = generate(toy, rows, config)
-    assert generate(toy, rows, config, max_batch_tokens=budget) == expected
+    assert generate(toy, rows, config, max_cache_bytes=budget * bytes_of_position(toy)) == expected
     # Others beside them change nothing either.
     others = [*rows_of(1, 12), *rows[2:]]
     assert generate(toy, others, config)[2:] == expected[2:]
