@@ -17,7 +17,7 @@ run: install
 	$(BIN)/glam run quickstart
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: install
 	$(BIN)/ruff format --check .

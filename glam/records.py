@@ -203,6 +203,8 @@ class EvalResult(Record):
     high: float | None = None
     bits_per_byte: float | None = None
     """Of the right answers, or of the text."""
+    margin: float | None = None
+    """Mean over items, as `ItemScore.margin`: moves where right answers do not yet."""
     chance: float | None = None
     majority: float | None = None
     mean_demonstrations: float | None = None

@@ -66,6 +66,7 @@ def _local_ray(cpus_needed: float) -> Iterator[None]:
     with guarded(MARK_VARIABLE):
         with _without_usage_reports():
             ray.init(
+                address="local",  # of its own, whatever else runs on this machine
                 num_cpus=max(available_cpus(), int(cpus_needed)),
                 include_dashboard=False,
                 log_to_driver=False,

@@ -155,6 +155,7 @@ class Asking:
             value=value_of(answered),
             num_examples=len(answered),
             bits_per_byte=bits_per_byte(sum(nats), sum(score.bytes or 0 for score in answered)) if nats else None,
+            margin=_mean([score.margin for score in answered if score.margin is not None]),
             chance=f1_of_chance(items) if statements else chance(items),
             majority=f1_of_yes(items) if statements else majority(items),
             mean_demonstrations=_mean([len(score.demonstrations) for score in answered]),

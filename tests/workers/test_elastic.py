@@ -1,5 +1,8 @@
 """A lost node leaves fewer workers, and the same batches."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -41,6 +44,16 @@ def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     made.shutdown()
 
 
+def assert_our_own_ray_joins_no_other() -> None:
+    """Without RAY_ADDRESS the one that runs on this machine is somebody else's."""
+    program = "import ray\nfrom workers.cluster import cluster\nwith cluster(cpus_needed=1): print(len(ray.nodes()))"
+    unaddressed = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=unaddressed, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout == "1\n"
+
+
 def test_a_lost_node_leaves_fewer_workers_and_the_same_batches(
     two_nodes: Cluster, store: Store, tiny_data: DataConfig
 ) -> None:
@@ -58,6 +71,7 @@ def test_a_lost_node_leaves_fewer_workers_and_the_same_batches(
 
     options = RunOptions(num_workers=2, min_workers=1, threads_per_worker=1, log_every=1, save_every=5)
     folder = train(run, store, options, lose_a_node)
+    assert_our_own_ray_joins_no_other()
     summary = RunSummary.model_validate(folder.read_json("summary.json"))
     assert summary.worker_counts == (2, 1)
     assert folder.manifest().numerics["num_workers"] == [2, 1]

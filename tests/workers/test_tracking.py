@@ -10,7 +10,7 @@ from glam.config import ModelConfig
 from glam.records import HeldoutPoint, StepMetrics
 from glam.store import Store
 from workers.metrics import HELDOUT_METRICS, MAX_POINTS, STEP_METRICS, Thinning, flatten
-from workers.tracking import Tracker, tracking_address
+from workers.tracking import Tracker, registered_run, tracking_address
 
 
 def step(number: int, *, balance_loss: float | None = 1.25) -> StepMetrics:
@@ -140,6 +140,13 @@ def test_a_registered_version_is_a_pointer_that_completes_text_and_notices_anoth
     assert not (Path.cwd() / "mlruns").exists()
     assert not (Path.cwd() / "mlflow.db").exists()
     assert MlflowClient(tracker.address).get_run(run.run_id).info.status == "FINISHED"
+
+    named = (folder.reference.fingerprint, folder.manifest_hash())
+    for name in ("models:/glam-quickstart@sparse", f"models:/glam-quickstart/{version}"):
+        assert registered_run(tmp_path, name) == named
+    for name in ("models:/glam-quickstart@dense", "models:/glam-quickstart/99", "models:/other@sparse"):
+        with pytest.raises(ValueError, match=f"{name}: .*`glam run` registers models"):
+            registered_run(tmp_path, name)
 
     mlflow.set_tracking_uri(tracker.address)
     try:

@@ -173,7 +173,7 @@ def actors(store: str, model: Mapping[str, Any], data: str, task: str, num_shots
     """Our engine in so many Ray actors of one thread, without the time they take to start."""
     folder = _checkpoint(store, json.dumps(model))
     if not ray.is_initialized():
-        ray.init(num_cpus=count, include_dashboard=False, log_to_driver=False)
+        ray.init(address="local", num_cpus=count, include_dashboard=False, log_to_driver=False)
 
     class Actor:
         def __init__(self) -> None:
