@@ -440,6 +440,13 @@ class EvalConfig(Config):
     prompts: Prompts = "paper"
     """Whose wording and scoring, where both have a task: GLaM's or that of lm-evaluation-harness."""
 
+    @model_validator(mode="after")
+    def nothing_twice(self) -> Self:
+        for name, given in (("tasks", self.tasks), ("shots", self.shots)):
+            if len(set(given)) < len(given):
+                raise ValueError(f"eval.{name}={list(given)} names one twice")
+        return self
+
 
 class Experiment(Config):
     """One model trained and judged: all that determines its scores."""

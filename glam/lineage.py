@@ -12,7 +12,7 @@ from glam.config import Config, DataConfig, EvalConfig, Experiment, replace
 from glam.data import benchmarks
 from glam.data.identity import source_identity
 from glam.data.mixture import mixture_weights
-from glam.evaluation.names import identity, takes_shots
+from glam.evaluation.names import identity, settings_of, takes_shots
 from glam.records import Manifest
 from glam.store import Folder, FolderReference, Store, fingerprint, library_versions
 from glam.study import Study, changed_fields
@@ -100,6 +100,7 @@ class Checkpoint:
     path: str
     """Folder with weights, configuration and vocabulary."""
     weights_sha256: str
+    config_sha256: str
     tokenizer_sha256: str
     heldout: str | None
     """Fingerprint of text that was held out from its training; None: only benchmarks can be asked."""
@@ -204,13 +205,16 @@ def score_stages(subject: RunStage | Checkpoint, judged: EvalConfig) -> Iterator
     Raises ValueError for an unknown task, BenchmarkError for files that are missing or not right.
     """
     for task in judged.tasks:
-        questions = identity(task, judged)
+        settings = settings_of(task, judged)
+        questions = identity(task, settings)
         asked = {"seed": judged.seed, "max_examples": judged.max_examples}
         if questions is not None:
-            asked |= {"questions": questions, "prompts": judged.prompts}
+            asked |= {"questions": questions.asked, "prompts": settings.prompts}
         for num_shots in judged.shots if takes_shots(task) else (0,):
             config = {"task": task, "num_shots": num_shots, **asked}
-            yield ScoreStage(subject, task, num_shots, judged, _score_stage(subject, config, questions is None))
+            if questions is not None and num_shots:
+                config["demonstrations"] = questions.pool
+            yield ScoreStage(subject, task, num_shots, settings, _score_stage(subject, config, questions is None))
 
 
 def _score_stage(subject: RunStage | Checkpoint, config: dict[str, Any], reads_heldout: bool) -> Stage:
@@ -220,7 +224,12 @@ def _score_stage(subject: RunStage | Checkpoint, config: dict[str, Any], reads_h
         texts = (prepared.heldout, prepared.tokenizer) if reads_heldout else (prepared.tokenizer,)
         run = subject.stage
         return _stage("scores", f"{run.reference.label}-{label}", config, (run, *texts), evaluation)
-    config |= {"weights": subject.weights_sha256, "tokenizer": subject.tokenizer_sha256, "dtype": "float32"}
+    config |= {
+        "weights": subject.weights_sha256,
+        "model": subject.config_sha256,
+        "tokenizer": subject.tokenizer_sha256,
+        "dtype": "float32",
+    }
     if reads_heldout:
         config["heldout"] = subject.heldout
     return _stage("scores", f"{subject.label}-{label}", config, (), evaluation)

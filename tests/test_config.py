@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from glam.config import DataConfig, Experiment, ModelConfig, SplitConfig, TrainConfig, replace
+from glam.config import DataConfig, EvalConfig, Experiment, ModelConfig, SplitConfig, TrainConfig, replace
 from glam.recipes import smoke
 from glam.variants import VARIANTS
 
@@ -83,3 +83,9 @@ def test_held_out_loss_is_always_taken_at_the_end(every: int, steps: tuple[int, 
 def test_a_preparation_judged_as_another_shares_its_split_seed() -> None:
     with pytest.raises(ValidationError, match=r"split\.seed=1, but judged_as has 0: .* the same seed"):
         DataConfig(split=SplitConfig(seed=1), judged_as=DataConfig())
+
+
+@pytest.mark.parametrize("twice", [{"tasks": ("piqa", "copa", "piqa")}, {"shots": (0, 0)}])
+def test_nothing_is_asked_twice(twice: dict[str, tuple]) -> None:
+    with pytest.raises(ValidationError, match="names one twice"):
+        EvalConfig.model_validate(twice)

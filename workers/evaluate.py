@@ -12,7 +12,7 @@ from typing import Any
 
 import ray
 import torch
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from glam.analysis.statistics import score_interval
 from glam.config import ModelConfig
@@ -23,7 +23,7 @@ from glam.evaluation.runner import Examination, examination, joined
 from glam.lineage import RunStage, ScoreStage
 from glam.model.saved import CONFIG
 from glam.records import EvalResult, ExpertLoad, Scored
-from glam.store import Folder, Store
+from glam.store import Folder, Store, StoreError
 from glam.store.tables import write_table
 from workers.judged import JudgedModel
 from workers.numerics import numerics
@@ -55,6 +55,8 @@ class _Job:
     folder: Folder
     examined: Examination
     claim: ExitStack
+    pieces: list[str] = field(default_factory=list)
+    """Files of all pieces, in the order of their items."""
     to_come: set[str] = field(default_factory=set)
     failed: bool = False
 
@@ -78,27 +80,58 @@ def evaluate(scores: Sequence[ScoreStage], store: Store, *, num_actors: int, on_
 
     `on_result` is called for every folder that is made, in the order in which they are finished.
     """
-    # One order for everybody: two jobs that want each other's folders would wait for ever.
+    # One order for everybody: two jobs that want each other's folders would wait for ever. Models one by one.
     missing = sorted(
         (score for score in scores if score.stage.find(store) is None),
-        key=lambda score: score.stage.reference.fingerprint,
+        key=lambda score: (_model_name(score), score.stage.reference.fingerprint),
     )
     if not missing:
         return []
-    actor: Any = ray.remote(num_cpus=1, max_restarts=MAX_RESTARTS, max_task_retries=MAX_RESTARTS)(Evaluator)
-    idle = [actor.remote(str(store.root)) for _ in range(num_actors)] * PIECES_OF_ACTOR
+    crew = _Crew(str(store.root), num_actors)
     failures: list[Failure] = []
     with ExitStack() as claims:
-        flying: dict[Any, tuple[Any, _Job, Piece]] = {}
         for job, piece in _pieces(missing, store, claims, failures, on_result):
-            while not idle:
-                idle.append(_take(flying, failures, on_result))
+            if crew.busy:
+                _keep(*crew.take(), failures, on_result)
             if not job.failed:
-                evaluator = idle.pop(0)
-                flying[evaluator.score.remote(piece)] = (evaluator, job, piece)
-        while flying:
-            _take(flying, failures, on_result)
+                crew.give(job, piece)
+        while crew.flying:
+            _keep(*crew.take(), failures, on_result)
     return failures
+
+
+class _Crew:
+    """Actors at work, each with a piece that it computes and one that waits."""
+
+    def __init__(self, store_root: str, num_actors: int):
+        self._store_root = store_root
+        self._remote: Any = ray.remote(num_cpus=1, max_restarts=MAX_RESTARTS, max_task_retries=MAX_RESTARTS)(Evaluator)
+        self._actors = [self._remote.remote(store_root) for _ in range(num_actors)]
+        self._idle = list(range(num_actors)) * PIECES_OF_ACTOR
+        self.flying: dict[Any, tuple[int, Any, _Job, Piece]] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether nobody can take another piece."""
+        return not self._idle
+
+    def give(self, job: "_Job", piece: "Piece") -> None:
+        """To an actor that can take one."""
+        place = self._idle.pop(0)
+        actor = self._actors[place]
+        self.flying[actor.score.remote(piece)] = (place, actor, job, piece)
+
+    def take(self) -> tuple["_Job", "Piece", "Scored | RayError"]:
+        """Waits for a piece; an actor that has died for good is replaced."""
+        (done,), _ = ray.wait(list(self.flying), num_returns=1)
+        place, actor, job, piece = self.flying.pop(done)
+        self._idle.append(place)
+        try:
+            return job, piece, ray.get(done)
+        except RayError as error:
+            if isinstance(error, RayActorError) and self._actors[place] is actor:
+                self._actors[place] = self._remote.remote(self._store_root)
+            return job, piece, error
 
 
 class Evaluator:
@@ -107,7 +140,7 @@ class Evaluator:
     def __init__(self, store_root: str):
         torch.set_num_threads(THREADS)
         self._store = Store(store_root)
-        self._model = lru_cache(maxsize=2)(JudgedModel)
+        self._model = lru_cache(maxsize=1)(JudgedModel)
         self._examined: dict[str, Examination] = {}
 
     def score(self, piece: Piece) -> Scored:
@@ -152,7 +185,7 @@ def _pieces(
             continue
         try:
             job = _Job(score, folder, examine(score, store), claim)
-        except ValueError as error:
+        except (ValueError, StoreError, OSError) as error:
             failures.append(Failure(score, str(error)))
             claim.close()
             continue
@@ -161,6 +194,7 @@ def _pieces(
             Piece(score, first, min(first + ITEMS_OF_PIECE, num_items)) for first in range(0, num_items, ITEMS_OF_PIECE)
         ]
         wanted = [piece for piece in every if not (folder.path / piece.file).exists()]
+        job.pieces = [piece.file for piece in every]
         job.to_come = {piece.file for piece in wanted}
         if not wanted:
             _finish(job, on_result)
@@ -168,36 +202,31 @@ def _pieces(
             yield job, piece
 
 
-def _take(flying: dict[Any, tuple[Any, _Job, Piece]], failures: list[Failure], on_result: OnResult) -> Any:
-    """Waits for a piece and keeps it; gives the actor that is free now."""
-    (done,), _ = ray.wait(list(flying), num_returns=1)
-    evaluator, job, piece = flying.pop(done)
-    try:
-        scored: Scored = ray.get(done)
-    except (RayTaskError, RayActorError) as error:
-        if not job.failed:
-            job.failed = True
-            failures.append(Failure(job.score, _last_words(error)))
-            job.claim.close()
-        return evaluator
-    if not job.failed:
-        job.folder.write_text(piece.file, scored.model_dump_json() + "\n")
-        job.to_come.remove(piece.file)
-        if not job.to_come:
-            _finish(job, on_result)
-    return evaluator
+def _keep(job: _Job, piece: Piece, found: Scored | RayError, failures: list[Failure], on_result: OnResult) -> None:
+    """Writes down what became of a piece, and finishes its folder with the last one."""
+    if job.failed:
+        return
+    if isinstance(found, RayError):
+        job.failed = True
+        failures.append(Failure(job.score, _last_words(found)))
+        job.claim.close()
+        return
+    job.folder.write_text(piece.file, found.model_dump_json() + "\n")
+    job.to_come.remove(piece.file)
+    if not job.to_come:
+        _finish(job, on_result)
 
 
 def _finish(job: _Job, on_result: OnResult) -> None:
     folder = job.folder
-    files = sorted(folder.path.glob(f"{PIECE}-*.json"))
-    scored = joined(Scored.model_validate_json(file.read_bytes()) for file in files)
+    scored = joined(Scored.model_validate_json((folder.path / name).read_bytes()) for name in job.pieces)
+    assert len(scored.items) == job.examined.num_items, f"{len(scored.items)} of {job.examined.num_items} items"
     result = _with_interval(job.examined.result(scored), scored)
     write_table(folder, ITEMS, scored.items)
     if scored.load_LE is not None:
         folder.write_text(EXPERTS, ExpertLoad(step=0, load_LE=scored.load_LE).model_dump_json() + "\n")
     folder.write_text(RESULT, result.model_dump_json(indent=1) + "\n")
-    for file in files:
+    for file in folder.path.glob(f"{PIECE}-*.json"):
         folder.remove(file.name)
     job.score.stage.commit(folder, numerics=numerics(threads=THREADS))
     job.claim.close()
@@ -211,6 +240,13 @@ def _with_interval(result: EvalResult, scored: Scored) -> EvalResult:
     return result.model_copy(update=dict(zip(("standard_error", "low", "high"), found, strict=True)))
 
 
-def _last_words(error: Exception) -> str:
+def _last_words(error: RayError) -> str:
     cause = error.cause if isinstance(error, RayTaskError) else error
-    return str(cause).strip().splitlines()[-1]
+    lines = str(cause).strip().splitlines()
+    return lines[-1] if lines else type(cause).__name__
+
+
+def _model_name(score: ScoreStage) -> str:
+    """Of the weights that are judged: those of a run, or of a folder."""
+    subject = score.subject
+    return subject.stage.reference.fingerprint if isinstance(subject, RunStage) else subject.weights_sha256

@@ -80,6 +80,10 @@ class HarnessModel(TemplateLM):
             stop, num_new = key
             config = GenerationConfig(max_new_tokens=num_new, stop=stop)
             length = model.config.sequence_length - num_new
+            if length < 1:
+                raise ValueError(
+                    f"{num_new} new tokens are asked for, and a row of the model has {model.config.sequence_length}"
+                )
             prompts = [self._last(self.tok_encode(requests[place].args[0]), length) for place in places]
             found = generate(model, prompts, config, end_of_text=self.eot_token_id, decode=tokenizer.decode)
             for place, ids in zip(places, found, strict=True):
@@ -87,6 +91,8 @@ class HarnessModel(TemplateLM):
         return written
 
     def _fitting(self, context: list[int], continuation: list[int], length: int) -> tuple[list[int], list[int]]:
+        if len(continuation) > length:
+            raise ValueError(f"a continuation has {len(continuation)} tokens, and a row of the model {length}")
         return self._last(context, length + 1 - len(continuation)), continuation
 
     def _last(self, ids: list[int], length: int) -> list[int]:
@@ -131,6 +137,8 @@ def _local(task: str, data: Path, manager: TaskManager) -> dict[str, Any]:
     assert described is not None, f"{task} is described by a file"
     config = load_yaml(described)
     files = {"train": data / name / "train.jsonl", split: data / name / "eval.jsonl"}
+    if not files[split].exists():
+        raise ValueError(f"{task}: no {files[split]}")
     found = {part: str(file) for part, file in files.items() if file.exists()}
     return {
         **config,

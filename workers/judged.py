@@ -20,7 +20,7 @@ class JudgedModel:
     def __init__(self, folder: Path):
         self.model = load_model(folder)
         self.tokenizer = Tokenizer.load(folder)
-        if self.tokenizer.vocab_size > self.model.config.vocab_size:
+        if self.tokenizer.vocab_size != self.model.config.vocab_size:
             raise ValueError(
                 f"{folder}: the vocabulary has {self.tokenizer.vocab_size} tokens, the model knows "
                 f"{self.model.config.vocab_size}: they do not belong together"

@@ -6,7 +6,7 @@ from glam.lineage import Checkpoint
 from glam.store import Store
 from glam.store.identity import file_sha256
 
-WEIGHTS, CONFIG, TOKENIZER = FILES = ("model.safetensors", "model.json", "tokenizer.json")
+FILES = ("model.safetensors", "model.json", "tokenizer.json")
 REGISTERED = "models:/"
 CHECKPOINT_HELP = (
     "A run of the store by its label, fingerprint or both; a registered model, models:/NAME@ALIAS; or a folder with "
@@ -43,18 +43,17 @@ def find_checkpoint(store: Store, name: str) -> Path:
 
 def named_by_content(store: Store, folder: Path) -> Checkpoint:
     """The checkpoint of a folder that `find_checkpoint` gave; a run's held-out text belongs to it."""
-    run = next((each for each in store.folders("runs") if each.path == folder), None)
+    folder = folder.absolute()
+    run = next((each for each in store.folders("runs") if each.path.absolute() == folder), None)
     if run is None:
-        weights, tokenizer = file_sha256(folder / WEIGHTS), file_sha256(folder / TOKENIZER)
-        return Checkpoint(folder.name, str(folder.absolute()), weights, tokenizer, heldout=None)
+        return Checkpoint(folder.name, str(folder), *(file_sha256(folder / name) for name in FILES), heldout=None)
     manifest = run.manifest()
     hashes = {entry.name: entry.sha256 for entry in manifest.files}
     heldout = [read.rpartition("-")[2] for read in manifest.reads if read.startswith("heldout/")]
     return Checkpoint(
         run.reference.label,
-        str(folder.absolute()),
-        hashes[WEIGHTS],
-        hashes[TOKENIZER],
+        str(folder),
+        *(hashes[name] for name in FILES),
         heldout=heldout[0] if heldout and store.find_complete("heldout", heldout[0]) is not None else None,
     )
 

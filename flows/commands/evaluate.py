@@ -54,7 +54,10 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Files of the benchmarks: TASK/eval.jsonl, TASK/train.jsonl.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Items of each task, drawn by seed; default: all.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Items of each task, drawn by seed; default: all, of a recipe what it says."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Decides which items and demonstrations are drawn.")] = None,
     prompts: Annotated[
         str | None, typer.Option(metavar="paper|harness", help="Whose wording and scoring, where both have a task.")
@@ -94,6 +97,8 @@ def evaluate(
         raise ValueError(f"--set and --run are for recipes, and {what!r} is none; known: {', '.join(RECIPES)}")
     opened = open_store(store)
     if harness is not None:
+        if dry_run or actors is not None:
+            raise ValueError("--harness runs in this process, and at once: leave away --dry-run and --actors")
         _harness(find_checkpoint(opened, what), _listed(harness, str) or (), given, limit, as_json)
         return
     judged = EvalConfig(**{"max_examples": limit, **given})
@@ -112,7 +117,7 @@ def evaluate(
     else:
         print_scores(results, failures, console())
         for num_shots, mean in means.items():
-            if mean.overall.value is not None or tasks == ALL:
+            if judged.prompts == "paper" and (mean.overall.value is not None or tasks == ALL):
                 typer.echo(_sentence(num_shots, mean))
     if failures:
         raise typer.Exit(1)

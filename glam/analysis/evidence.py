@@ -12,6 +12,8 @@ from glam.store.tables import read_table
 
 SUMMARY, STEPS, HELDOUT = "summary.json", "steps.jsonl", "heldout.jsonl"
 RESULT, ITEMS = "result.json", "items.parquet"
+PAIRED = ("item_id", "cluster", "value", "weight", "bytes", "margin", "chosen")
+"""What comparisons read of an item; prompts and answers would fill the memory."""
 
 RecordT = TypeVar("RecordT", bound=Record)
 TaskKey = tuple[str, int]
@@ -49,7 +51,9 @@ def read_run(run_folder: Folder, score_folders: Sequence[Folder]) -> RunEvidence
     for folder in score_folders:
         folder.manifest()
         result = _record(folder, RESULT, EvalResult)
-        scores[result.task, result.num_shots] = Score(result, tuple(read_table(folder, ITEMS, ItemScore)))
+        scores[result.task, result.num_shots] = Score(
+            result, tuple(read_table(folder, ITEMS, ItemScore, columns=PAIRED))
+        )
     # A step that was repeated after an interruption is written again; the last writing counts.
     steps = {each.step: each for each in run_folder.read(STEPS, StepMetrics)}
     points = {each.step: each for each in run_folder.read(HELDOUT, HeldoutPoint)}

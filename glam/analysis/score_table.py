@@ -13,11 +13,14 @@ Failed = tuple[str, int | None, str]
 
 
 def print_scores(results: Sequence[EvalResult], failed: Sequence[Failed], console: Console) -> None:
-    """A row a task and number of shots; a task that failed says why and has no number."""
+    """A row a task and number of shots; a task that failed says why and has no number.
+
+    `shown` are the demonstrations that stood before an item on average: fewer where there are not so many, or no room.
+    """
     table = Table(box=None, header_style="", pad_edge=False)
     for name in ("task", "shots", "metric"):
         table.add_column(name)
-    for name in ("value", "95 % interval", "chance", "majority", "bits/byte", "items", "too long"):
+    for name in ("shown", "value", "95 % interval", "chance", "majority", "bits/byte", "items", "too long"):
         table.add_column(name, justify="right")
     for result in results:
         shown = number if result.metric == "cross_entropy" else percent
@@ -26,6 +29,7 @@ def print_scores(results: Sequence[EvalResult], failed: Sequence[Failed], consol
             result.task,
             str(result.num_shots),
             result.metric,
+            "-" if result.mean_demonstrations is None else f"{result.mean_demonstrations:.1f}",
             shown(result.value),
             interval,
             "-" if result.chance is None else percent(result.chance),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from glam.analysis.formats import UNKNOWN
+from glam.analysis.significance import SIGNIFICANCE_LEVEL
 from glam.analysis.verdict import ArmSummary, AxisComparison, Contrast, Estimate, TaskComparison
 from glam.records import RunSummary
 
@@ -60,6 +61,8 @@ def too_noisy(task: TaskComparison) -> str:
 
     It is never called a tie: no study says which difference would be too small to matter.
     """
+    if task.p_value is not None and task.p_value <= SIGNIFICANCE_LEVEL:
+        return "not after the correction of Holm"
     if task.minimum_detectable_effect is None:
         return "too noisy at this size"
     return f"too noisy at this size (would show {detectable(task)})"

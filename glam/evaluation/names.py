@@ -1,16 +1,11 @@
 """What a task is called, and whether it takes demonstrations. No torch: asked before anything runs."""
 
-from glam.config import EvalConfig, Prompts
+from glam.config import EvalConfig, Prompts, replace
 from glam.evaluation import questions
 from glam.evaluation.benchmark import Benchmark
 from glam.evaluation.task import HeldoutLikelihood, Task
 from glam.evaluation.tasks import TASKS
 from glam.evaluation.tasks.harness import HARNESS
-
-
-def task_names() -> tuple[str, ...]:
-    """Every known task, in the order of the table."""
-    return tuple(TASKS)
 
 
 def find_task(name: str, prompts: Prompts = "paper") -> Task:
@@ -21,6 +16,11 @@ def find_task(name: str, prompts: Prompts = "paper") -> Task:
     if name not in TASKS:
         raise ValueError(f"unknown task {name!r}; known: {', '.join(sorted(TASKS))}")
     return HARNESS.get(name, TASKS[name]) if prompts == "harness" else TASKS[name]
+
+
+def settings_of(task: str, judged: EvalConfig) -> EvalConfig:
+    """As one task is asked: the harness's wording, and with it its draws, only where it has the task."""
+    return judged if task in HARNESS else replace(judged, prompts="paper")
 
 
 def takes_shots(task: str) -> bool:
@@ -34,8 +34,8 @@ def asks_files(task: str) -> bool:
     return not isinstance(found, HeldoutLikelihood) and isinstance(found.source, Benchmark)
 
 
-def identity(task: str, judged: EvalConfig) -> str | None:
-    """SHA-256 of a benchmark's questions in their wording; None for a task about held-out text.
+def identity(task: str, judged: EvalConfig) -> questions.Identity | None:
+    """Of a benchmark's questions in their wording; None for a task about held-out text.
 
     Raises BenchmarkError where the files are not there or not right.
     """

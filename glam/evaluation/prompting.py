@@ -13,6 +13,8 @@ from typing import Protocol
 from glam.evaluation.task import Item, draw_key
 
 SEPARATOR = "\n\n"
+FEW_IN_POOL = 256
+"""So many are drawn without returning them; among more a draw seldom comes twice."""
 HARNESS_SEED = 1234
 """Its `fewshot_random_seed`."""
 
@@ -50,7 +52,7 @@ def choose_demonstrations(item: Item, pool: Sequence[Item], *, num_shots: int, s
     """
     chosen: list[Item] = []
     # Numbered draws instead of a sorted pool: pools have a hundred thousand items, and each item draws anew.
-    left = list(range(len(pool))) if len(pool) <= 4 * num_shots else None
+    left = list(range(len(pool))) if len(pool) <= FEW_IN_POOL else None
     seen: set[int] = set()
     draw = 0
     while len(chosen) < num_shots and len(seen) < len(pool):
@@ -72,9 +74,11 @@ def harness_demonstrations(
 
     `spare` draws one more than is shown, to do without the item itself: so it does where a task has no test split.
     """
-    generator = random.Random(HARNESS_SEED)
     if not num_shots:
         return [[] for _ in asked]
+    if len(pool) < num_shots + spare:
+        raise ValueError(f"the harness draws {num_shots + spare} examples an item, and there are {len(pool)} in all")
+    generator = random.Random(HARNESS_SEED)
     drawn = (generator.sample(list(pool), num_shots + spare) for _ in asked)
     return [[each for each in several if each != item][:num_shots] for item, several in zip(asked, drawn, strict=True)]
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from glam.config import EvalConfig
 from glam.evaluation.benchmark import Benchmark, BenchmarkError, Row, Stamp
@@ -53,11 +54,29 @@ def from_files(task: AskingTask, folder: Path, judged: EvalConfig) -> Questions:
     return Questions(asked[: judged.max_examples], _pool_of(task, folder, stamp))
 
 
-def identity(task: AskingTask, folder: Path, judged: EvalConfig) -> str:
-    """SHA-256 of everything that `from_files` gives: wording, choices and answers as the model will see them."""
-    questions = from_files(task, folder, judged)
+class Identity(NamedTuple):
+    """SHA-256 of wording, choices and answers as the model will see them."""
+
+    asked: str
+    pool: str
+    """Of what demonstrations are drawn from."""
+
+
+def identity(task: AskingTask, folder: Path, judged: EvalConfig) -> Identity:
+    """Of everything that `from_files` gives. Raises BenchmarkError as it does."""
+    assert isinstance(task.source, Benchmark), f"{task.name} asks about held-out text"
+    return _identity(task, folder, judged.model_dump_json(), task.source.stamp(folder, task.name))
+
+
+@lru_cache(maxsize=4096)
+def _identity(task: AskingTask, folder: Path, judged: str, _stamp: Stamp) -> Identity:
+    questions = from_files(task, folder, EvalConfig.model_validate_json(judged))
+    return Identity(_sha256(questions.asked), _sha256(questions.pool))
+
+
+def _sha256(items: Iterable[Item]) -> str:
     mark = hashlib.sha256()
-    for item in (*questions.asked, *questions.pool):
+    for item in items:
         mark.update(json.dumps(asdict(item), ensure_ascii=True, sort_keys=True).encode() + b"\n")
     return mark.hexdigest()
 
@@ -82,13 +101,13 @@ def benchmarks_folder(task: str, judged: EvalConfig) -> Path:
     return Path(judged.benchmarks).expanduser().absolute()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2)
 def _all_of(task: AskingTask, folder: Path, _stamp: Stamp) -> tuple[Item, ...]:
     assert isinstance(task.source, Benchmark), "its callers have looked"
     return tuple(_items(task, task.source.asked(folder, task.name)))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2)
 def _pool_of(task: AskingTask, folder: Path, _stamp: Stamp) -> tuple[Item, ...]:
     assert isinstance(task.source, Benchmark), "its callers have looked"
     return tuple(_items(task, task.source.pooled(folder, task.name)))

@@ -45,7 +45,7 @@ class Piece:
             slice(start, start + len(tree.ids)),
             tree.branches[0].length,
             None if visible_NN is None else visible_NN.to(device),
-            (tree.depth_N[:, None] - tree.depth_N).clamp(min=0).to(device) if biased else None,
+            (tree.depth_N[:, None] - tree.depth_N).clamp_(min=0).to(device) if biased else None,
         )
 
 
@@ -124,7 +124,7 @@ class Attention(nn.Module):
                 length = piece.places.stop - piece.places.start
                 mask = torch.ones(length, length, dtype=torch.bool, device=key.device).tril()
             if bias_HS is not None and piece.distance_NN is not None:
-                mask = bias_HS[:, piece.distance_NN].masked_fill(~mask, -math.inf).to(query.dtype)
+                mask = bias_HS[:, piece.distance_NN].masked_fill_(~mask, -math.inf).to(query.dtype)
             k, v = key[one], value[one]
             if self.config.extra_logit:
                 k, v = F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1))

@@ -23,10 +23,16 @@ def write_table(folder: Folder, name: str, records: Sequence[Record]) -> None:
         pq.write_table(pa.Table.from_pylist(rows), out, compression="zstd")
 
 
-def read_table(folder: Folder, name: str, record_type: type[RecordT]) -> list[RecordT]:
-    """The records of such a file. Raises pydantic's ValidationError for those of another version."""
-    rows = pq.ParquetFile(folder.path / name).read().to_pylist()
-    dictionaries = [name for name, field in record_type.model_fields.items() if field.default == {}]
+def read_table(
+    folder: Folder, name: str, record_type: type[RecordT], *, columns: Sequence[str] | None = None
+) -> list[RecordT]:
+    """The records of such a file; with `columns` only these fields, the others as if they had not been given.
+
+    Raises pydantic's ValidationError for records of another version.
+    """
+    rows = pq.ParquetFile(folder.path / name).read(columns=columns).to_pylist()
+    fields = record_type.model_fields.items()
+    dictionaries = [name for name, field in fields if field.default == {} and (columns is None or name in columns)]
     for row in rows:
         for name in dictionaries:  # a column of them has every key in every row, None where it was not
             row[name] = {key: value for key, value in (row[name] or {}).items() if value is not None}

@@ -1,6 +1,12 @@
 import pytest
 
-from glam.evaluation.prompting import SEPARATOR, build_prompt, choose_demonstrations, split_choice
+from glam.evaluation.prompting import (
+    SEPARATOR,
+    build_prompt,
+    choose_demonstrations,
+    harness_demonstrations,
+    split_choice,
+)
 from glam.evaluation.task import Item
 
 
@@ -32,9 +38,16 @@ def test_every_item_of_other_clusters_can_be_shown_in_the_end():
     assert {each.id for each in shown} == {each.id for each in POOL if each.cluster != POOL[0].cluster}
 
 
-def test_the_last_of_four_shots_is_the_one_shot():
-    four = choose_demonstrations(POOL[0], POOL, num_shots=4, seed=0)
-    assert choose_demonstrations(POOL[0], POOL, num_shots=1, seed=0) == four[-1:]
+@pytest.mark.parametrize("pool", [POOL, [item(f"p{number}", cluster=f"c{number}") for number in range(300)]])
+def test_the_last_k_of_n_shots_are_the_k_shots(pool: list[Item]):
+    many = choose_demonstrations(POOL[0], pool, num_shots=12, seed=0)
+    assert all(choose_demonstrations(POOL[0], pool, num_shots=k, seed=0) == many[12 - k :] for k in (0, 1, 5))
+
+
+def test_the_harness_needs_as_many_examples_as_it_draws():
+    with pytest.raises(ValueError, match="draws 3 examples an item, and there are 2 in all"):
+        harness_demonstrations(POOL[:1], POOL[:2], num_shots=2, spare=True)
+    assert harness_demonstrations(POOL[:2], [], num_shots=0, spare=True) == [[], []]
 
 
 def test_a_pool_of_one_cluster_gives_no_demonstration():

@@ -4,7 +4,7 @@ import pytest
 
 from glam.config import EvalConfig
 from glam.evaluation import TASKS
-from glam.evaluation.names import asks_files, find_task, takes_shots, task_names
+from glam.evaluation.names import asks_files, find_task, takes_shots
 from glam.evaluation.passages import paragraphs
 from glam.evaluation.questions import from_documents
 from glam.evaluation.task import Completion, Generation, HeldoutLikelihood, Item, MultipleChoice
@@ -109,7 +109,7 @@ def test_prose_leaves_code_tables_and_parameter_lists_out():
 
 
 def test_names_know_which_tasks_take_demonstrations():
-    assert {name: takes_shots(name) for name in task_names()} == {name: name != "heldout" for name in TASKS}
+    assert {name: takes_shots(name) for name in TASKS} == {name: name != "heldout" for name in TASKS}
 
 
 def test_an_unknown_task_is_refused_with_what_exists():

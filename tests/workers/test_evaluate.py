@@ -36,8 +36,8 @@ def folder(tmp_path_factory) -> Path:
 
 
 def named(folder: Path) -> Checkpoint:
-    weights, tokenizer = (file_sha256(folder / name) for name in ("model.safetensors", "tokenizer.json"))
-    return Checkpoint("tiny", str(folder), weights, tokenizer, heldout=None)
+    names = ("model.safetensors", "model.json", "tokenizer.json")
+    return Checkpoint("tiny", str(folder), *(file_sha256(folder / name) for name in names), heldout=None)
 
 
 def stages(folder: Path, data: Path = BENCHMARKS, tasks: tuple[str, ...] = TASKS, shots=(1,)) -> list[ScoreStage]:
@@ -186,13 +186,57 @@ def test_weights_that_are_no_numbers_fail_and_are_never_zero(folder, store: Stor
     assert all(score.stage.find(store) is None for score in stages(broken))
 
 
+def test_an_actor_that_is_dead_for_good_is_replaced(straight: Store, folder, store: Store, monkeypatch) -> None:
+    class Deadly(Evaluator):
+        def score(self, piece) -> Scored:
+            import os
+            import signal
+
+            if piece.score.task == "copa":
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().score(piece)
+
+    monkeypatch.setattr(evaluating, "Evaluator", Deadly)
+    monkeypatch.setattr(evaluating, "MAX_RESTARTS", 0)
+    (failure,) = evaluate(stages(folder), store, num_actors=1, on_result=lambda *_: None)
+    assert failure.score.task == "copa"
+    others = [score for score in stages(folder) if score.task != "copa"]
+    assert made(others, store) == made(others, straight)
+
+
 def test_what_is_known_asks_no_ray(straight: Store, folder, monkeypatch) -> None:
     monkeypatch.setattr(ray, "remote", None)
     assert evaluate(stages(folder), straight, num_actors=2, on_result=lambda *_: None) == []
 
 
-def test_a_key_is_of_weights_vocabulary_and_questions(folder, tmp_path) -> None:
+def test_the_wording_is_in_the_key_only_where_it_differs(folder) -> None:
+    keys = []
+    for prompts in ("paper", "harness"):
+        asked = {"tasks": ("piqa", "wic"), "benchmarks": str(BENCHMARKS), "prompts": prompts}
+        judged = EvalConfig.model_validate(asked)
+        keys.append([score.stage.reference.fingerprint for score in score_stages(named(folder), judged)])
+    same = [one == two for one, two in zip(*keys, strict=True)]
+    assert same == [False] * 3 + [True] * 3  # the harness's wording of WiC is not ours to give
+
+
+def test_only_shots_read_the_examples_to_show(folder, tmp_path) -> None:
+    changed = tmp_path / "data"
+    shutil.copytree(BENCHMARKS, changed)
+    with (changed / "piqa" / "train.jsonl").open("a") as more:
+        more.write(json.dumps({"goal": "Dry a cup.", "sol1": "Use a towel.", "sol2": "Use a tap.", "label": 0}) + "\n")
+    keys = [
+        [score.stage.reference.fingerprint for score in stages(folder, data, tasks=("piqa",), shots=(0, 1))]
+        for data in (BENCHMARKS, changed)
+    ]
+    assert [one == two for one, two in zip(*keys, strict=True)] == [True, False]
+
+
+def test_a_key_is_of_weights_configuration_vocabulary_and_questions(folder, tmp_path) -> None:
     before = [score.stage.reference.fingerprint for score in stages(folder)]
+    shorter = tmp_path / "shorter"
+    shutil.copytree(folder, shorter)
+    (shorter / "model.json").write_text((folder / "model.json").read_text().replace("8192", "4096"))
+    assert not set(before) & {score.stage.reference.fingerprint for score in stages(shorter)}
     other = tiny_checkpoint(tmp_path / "other", seed=1)
     assert not set(before) & {score.stage.reference.fingerprint for score in stages(other)}
     changed = tmp_path / "data"

@@ -6,6 +6,7 @@ A call is a whole task, from files to scores.
 
 import json
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -55,7 +56,7 @@ def engine(
     def call() -> dict[str, float]:
         examined = _examined(judged, data, task, num_shots, limit, prompts)
         result = examined.result(examined.score(judged, 0, examined.num_items))
-        return {"accuracy": result.value or 0.0}
+        return {"accuracy": math.nan if result.value is None else result.value}
 
     return call
 
