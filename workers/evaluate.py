@@ -33,8 +33,6 @@ ITEMS_OF_PIECE = 64
 MAX_RESTARTS = 3
 THREADS = 1
 """Of one actor; there are as many actors as processors."""
-PIECES_OF_ACTOR = 2
-"""In flight: one that is computed and one that waits."""
 
 OnResult = Callable[[ScoreStage, EvalResult], None]
 
@@ -101,13 +99,13 @@ def evaluate(scores: Sequence[ScoreStage], store: Store, *, num_actors: int, on_
 
 
 class _Crew:
-    """Actors at work, each with a piece that it computes and one that waits."""
+    """Actors at work, each with one piece: what kills an actor takes no other piece with it."""
 
     def __init__(self, store_root: str, num_actors: int):
         self._store_root = store_root
         self._remote: Any = ray.remote(num_cpus=1, max_restarts=MAX_RESTARTS, max_task_retries=MAX_RESTARTS)(Evaluator)
         self._actors = [self._remote.remote(store_root) for _ in range(num_actors)]
-        self._idle = list(range(num_actors)) * PIECES_OF_ACTOR
+        self._idle = list(range(num_actors))
         self.flying: dict[Any, tuple[int, Any, _Job, Piece]] = {}
 
     @property
