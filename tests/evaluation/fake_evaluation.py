@@ -1,6 +1,7 @@
 """A tokenizer of words, held-out text in memory, and models that know or do not know."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -75,19 +76,19 @@ def pseudo_random(*parts: object) -> float:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:6], "big") / 2**48
 
 
-class FakeModel:
+class FakeModel(ABC):
     """Answers from what it thinks of a token after those before it; writes what `answers` says, or nothing."""
 
     def __init__(self, answers: Callable[[Sequence[int]], str] = lambda _: ""):
         self._answers = answers
 
+    @abstractmethod
     def nll(self, row: tuple[int, ...]) -> float:
         """Of the last token of a row."""
-        raise NotImplementedError
 
+    @abstractmethod
     def greedy(self, row: tuple[int, ...]) -> bool:
         """Whether the last token of a row is the likeliest."""
-        raise NotImplementedError
 
     def score_rows(self, rows: Sequence[Sequence[int]], /) -> list[FakeScores]:
         return [
