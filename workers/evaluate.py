@@ -18,7 +18,7 @@ from glam.analysis.statistics import score_interval
 from glam.config import ModelConfig
 from glam.data.heldout import HeldOut
 from glam.data.tokenizer import Tokenizer
-from glam.evaluation.names import find_task
+from glam.evaluation.names import find_task, identity
 from glam.evaluation.runner import Examination, examination, joined
 from glam.lineage import RunStage, ScoreStage
 from glam.model.saved import CONFIG
@@ -157,7 +157,11 @@ def model_folder(score: ScoreStage, store: Store) -> Path:
 
 
 def examine(score: ScoreStage, store: Store) -> Examination:
-    """The questions of a score, in the vocabulary of its model. Raises ValueError as `examination` does."""
+    """The questions of a score, in the vocabulary of its model.
+
+    Raises ValueError as `examination` does, and where they are no longer what the score is named after.
+    """
+    _check_unchanged(score)
     subject, folder = score.subject, model_folder(score, store)
     heldout = subject.prepared.heldout.reference.fingerprint if isinstance(subject, RunStage) else subject.heldout
     return examination(
@@ -168,6 +172,18 @@ def examine(score: ScoreStage, store: Store) -> Examination:
         sequence_length=ModelConfig.model_validate_json((folder / CONFIG).read_bytes()).sequence_length,
         heldout=None if heldout is None else HeldOut(store.open("heldout", heldout).path),
     )
+
+
+def _check_unchanged(score: ScoreStage) -> None:
+    now = identity(score.task, score.judged)
+    if now is None:
+        return
+    found = {"questions": now.asked, "demonstrations": now.pool}
+    if any(score.stage.config.get(name, mark) != mark for name, mark in found.items()):
+        raise ValueError(
+            f"{score.task}: its files in {score.judged.benchmarks} were changed after this evaluation began; start it "
+            "again, and what is asked now will be scored"
+        )
 
 
 def _pieces(

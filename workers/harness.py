@@ -12,6 +12,7 @@ from lm_eval.tasks._yaml_loader import load_yaml  # what its manager reads a reg
 
 from glam.model.generation import generate, until_stop
 from glam.model.generation_config import GenerationConfig
+from glam.model.likelihood import score_rows
 from workers.judged import JudgedModel
 
 MAX_NEW_TOKENS = 256
@@ -69,7 +70,7 @@ class HarnessModel(TemplateLM):
                 rows.append(ids[start : start + length + 1])
                 owners.append(index)
         totals = [0.0] * len(requests)
-        for owner, scores in zip(owners, self._judged.score_rows(rows), strict=True):
+        for owner, scores in zip(owners, score_rows(self._judged.model, rows), strict=True):
             totals[owner] -= float(scores.nll.sum())
         return totals
 
@@ -86,7 +87,7 @@ class HarnessModel(TemplateLM):
                 )
             prompts = [self._last(self.tok_encode(requests[place].args[0]), length) for place in places]
             found = generate(model, prompts, config, end_of_text=self.eot_token_id, decode=tokenizer.decode)
-            for place, ids in zip(places, found, strict=True):
+            for place, ids in zip(places, found.rows, strict=True):
                 written[place] = until_stop(stop, tokenizer.decode(ids))
         return written
 

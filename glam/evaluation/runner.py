@@ -32,7 +32,7 @@ from glam.evaluation.prompting import (
     split_choice,
 )
 from glam.evaluation.questions import Questions, benchmarks_folder, from_documents, from_files
-from glam.evaluation.scorer import ChoiceScore, LanguageModel, score_choices, score_tokens
+from glam.evaluation.scorer import ChoiceScore, LanguageModel, score_choices, score_texts
 from glam.evaluation.task import (
     AskingTask,
     Completion,
@@ -109,7 +109,10 @@ class Asking:
         if not fitting:
             answered: Iterable[ItemScore] = ()
         elif isinstance(self.task, Generation):
-            answered = map(partial(_written, self.task), fitting, self._write(self.task, model, fitting))
+            contexts = [prompt.requests[0][0] for prompt in fitting]
+            written = model.write(contexts, stop=self.task.stop, max_new_tokens=self.task.max_new_tokens)
+            answered = map(partial(_written, self.task), fitting, written.texts)
+            load_LE = written.load_LE
         else:
             choices, load_LE = score_choices(fitting, model)
             answered = map(partial(_judged, self.task), fitting, choices)
@@ -164,11 +167,6 @@ class Asking:
             seconds=scored.seconds,
         )
 
-    def _write(self, task: Generation, model: LanguageModel, prompts: Sequence[Prompt]) -> list[str]:
-        return model.write(
-            [prompt.requests[0][0] for prompt in prompts], stop=task.stop, max_new_tokens=task.max_new_tokens
-        )
-
 
 @dataclass(frozen=True)
 class Reading:
@@ -195,8 +193,8 @@ class Reading:
     def score(self, model: LanguageModel, first: int, last: int) -> Scored:
         started = time.perf_counter()
         piece = self.documents[first:last]
-        rows = [window.ids for _, windows in piece for window in windows]
-        nats = iter([float(score.nll.sum()) for score in score_tokens(rows, model)])
+        found, load_LE = score_texts([window.ids for _, windows in piece for window in windows], model)
+        nats = iter(found)
         items = tuple(
             ItemScore(
                 item_id=document.id,
@@ -207,7 +205,7 @@ class Reading:
             )
             for document, windows in piece
         )
-        return Scored(items=items, seconds=time.perf_counter() - started)
+        return Scored(items=items, load_LE=_plain(load_LE), seconds=time.perf_counter() - started)
 
     def result(self, scored: Scored) -> EvalResult:
         total = sum(item.value or 0.0 for item in scored.items)

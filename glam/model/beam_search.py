@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from glam.model.decoding import Ending, read_prompts
+from glam.model.decoding import Ending, Written, read_prompts
 from glam.model.transformer import Transformer
 
 
@@ -65,8 +65,8 @@ class Search:
 
 def search_rows(
     model: Transformer, rows: Sequence[Sequence[int]], ending: Ending, *, num_beams: int, length_penalty: float
-) -> list[list[int]]:
-    """New ids of each row, without end-of-text; those that complete a stop text are the last ones."""
+) -> Written:
+    """The best continuation of each row."""
     logits_BV, cache = read_prompts(model, rows, ending.max_new_tokens)
     device, vocab_size = logits_BV.device, logits_BV.shape[1]
     repeat_R = torch.arange(len(rows), device=device).repeat_interleave(num_beams)
@@ -96,7 +96,7 @@ def search_rows(
             cache.select(parent_R)
         logits_RV = model.extend(torch.tensor(token_R, device=device)[:, None], cache)
     found = [search.best(length_penalty) for search in searches]
-    return [ids[:-1] if ids[-1] == ending.end_of_text else ids for ids in found]
+    return Written([ids[:-1] if ids[-1] == ending.end_of_text else ids for ids in found], cache.load_LE)
 
 
 def _candidates(logits_RV: Tensor, searches: Sequence[Search]) -> list[list[tuple[float, int]]]:

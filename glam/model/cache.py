@@ -1,6 +1,6 @@
 """What generation keeps of the positions it has seen: keys and values of every layer."""
 
-# B rows, H heads, S positions with room, Q new ones, D head width
+# B rows, H heads, S positions with room, Q new ones, D head width, L mixture layers, E experts
 import torch
 from torch import Tensor
 
@@ -41,6 +41,8 @@ class Cache:
         self.layers = [LayerCache(config, len(padding_B), capacity, like) for _ in range(config.num_layers)]
         self._padding_B = padding_B
         self._any_padding = bool(padding_B.any())
+        self.load_LE: Tensor | None = None
+        """Choices that reached each expert, by mixture layer, over all ids seen; None for a dense model."""
 
     @property
     def num_rows(self) -> int:
@@ -58,6 +60,17 @@ class Cache:
             return None
         own_Q = torch.arange(self.length, self.length + num_new, device=self._padding_B.device)
         return torch.minimum(self._padding_B[:, None], own_Q)
+
+    def not_padding(self, num_new: int) -> Tensor | None:
+        """[B, Q] bool of the next `num_new` positions; None where all are the rows' own."""
+        if not self._any_padding:
+            return None
+        own_Q = torch.arange(self.length, self.length + num_new, device=self._padding_B.device)
+        return own_Q >= self._padding_B[:, None]
+
+    def count(self, load_LE: Tensor) -> None:
+        """Adds what the newest ids chose."""
+        self.load_LE = load_LE if self.load_LE is None else self.load_LE + load_LE
 
     def reorder(self, row_B: Tensor, since: int) -> None:
         """As `select`, of as many rows, where each takes over from one with the same padding and first positions."""

@@ -1,6 +1,6 @@
 """One id after the other: reading prompts into a cache, choosing the next id, knowing when to stop."""
 
-# B prompts of a batch, S positions, V vocabulary, K ids to choose among, T new ids
+# B prompts of a batch, S positions, V vocabulary, K ids to choose among, T new ids, L mixture layers, E experts
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -36,6 +36,16 @@ class Ending:
         tail = self.decode(ids[-longest:])
         # The tail may begin inside a character, so what it seems to hold is looked for in the whole.
         return any(text in tail for text in self.stop) and any(text in self.decode(ids) for text in self.stop)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What continues each row of a batch."""
+
+    rows: list[list[int]]
+    """New ids of each, without end-of-text; those that complete a stop text are the last ones."""
+    load_LE: Tensor | None
+    """Choices that reached each expert, by mixture layer, over the ids of prompts and of every beam; None: dense."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +96,8 @@ def read_prompts(model: Transformer, rows: Sequence[Sequence[int]], num_new: int
 
 def continue_rows(
     model: Transformer, rows: Sequence[Sequence[int]], ending: Ending, choice: Choice, uniform_BT: Tensor
-) -> list[list[int]]:
-    """New ids of each row, without end-of-text; those that complete a stop text are the last ones."""
+) -> Written:
+    """One id after the other as `choice` chooses."""
     logits_BV, cache = read_prompts(model, rows, ending.max_new_tokens)
     continued: list[list[int]] = [[] for _ in rows]
     going = list(range(len(rows)))
@@ -108,7 +118,7 @@ def continue_rows(
             chosen_B, uniform_BT = chosen_B[kept_B], uniform_BT[kept_B]
             cache.select(kept_B)
         logits_BV = model.extend(chosen_B[:, None], cache)
-    return continued
+    return Written(continued, cache.load_LE)
 
 
 def _likeliest(probability_BV: Tensor, enough: float) -> tuple[Tensor, Tensor]:

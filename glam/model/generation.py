@@ -6,9 +6,10 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from glam.model.beam_search import search_rows
-from glam.model.decoding import Choice, Ending, continue_rows
+from glam.model.decoding import Choice, Ending, Written, continue_rows
 from glam.model.generation_config import GenerationConfig
 from glam.model.transformer import Transformer
 
@@ -35,8 +36,8 @@ def complete(model: Transformer, codec: Codec, prompts: Sequence[str], config: G
     the prompt does not count), or after `max_new_tokens`. Raises ValueError as `generate` does.
     """
     rows = [[codec.end_of_text, *codec.encode(prompt)] for prompt in prompts]
-    continued = generate(model, rows, config, end_of_text=codec.end_of_text, decode=codec.decode)
-    return [until_stop(config.stop, codec.decode(ids)) for ids in continued]
+    written = generate(model, rows, config, end_of_text=codec.end_of_text, decode=codec.decode)
+    return [until_stop(config.stop, codec.decode(ids)) for ids in written.rows]
 
 
 @torch.inference_mode()
@@ -48,7 +49,7 @@ def generate(
     end_of_text: int | None = None,
     decode: Callable[[Sequence[int]], str] | None = None,
     max_cache_bytes: int = MAX_CACHE_BYTES,
-) -> list[list[int]]:
+) -> Written:
     """New ids that continue each row of ids, in the order given; end-of-text ends a row and is not among them.
 
     A row that ended by a stop text keeps the ids that complete it; finding one takes `decode`. Rows of like length go
@@ -62,15 +63,18 @@ def generate(
         raise ValueError(f"stop={list(config.stop)} is found in text: hand in `decode`, or call `complete`")
     ending = Ending(config.max_new_tokens, end_of_text, config.stop, decode)
     continued: dict[int, list[int]] = {}
+    load_LE: Tensor | None = None
     was_training = model.training
     model.eval()
     try:
         for batch in _batches(rows, config, max_cache_bytes // bytes_of_position(model)):
             found = _continue(model, [rows[index] for index in batch], batch, config, ending)
-            continued.update(zip(batch, found, strict=True))
+            continued.update(zip(batch, found.rows, strict=True))
+            if found.load_LE is not None:
+                load_LE = found.load_LE if load_LE is None else load_LE + found.load_LE
     finally:
         model.train(was_training)
-    return [continued[index] for index in range(len(rows))]
+    return Written([continued[index] for index in range(len(rows))], load_LE)
 
 
 def bytes_of_position(model: Transformer) -> int:
@@ -81,7 +85,7 @@ def bytes_of_position(model: Transformer) -> int:
 
 def _continue(
     model: Transformer, rows: list[Sequence[int]], places: list[int], config: GenerationConfig, ending: Ending
-) -> list[list[int]]:
+) -> Written:
     if config.num_beams > 1:
         return search_rows(model, rows, ending, num_beams=config.num_beams, length_penalty=config.length_penalty)
     choice = Choice(config.temperature, config.top_k, config.top_p)

@@ -135,9 +135,15 @@ class Transformer(nn.Module):
         """[B, V] logits after the last of these ids, which go on from what `cache` holds and are added to it."""
         start, num_new = cache.length, ids_BQ.shape[1]
         sight = self._sight(torch.arange(start, start + num_new, device=ids_BQ.device), cache.first(num_new))
+        counted_BQ = cache.not_padding(num_new)
         x_BQM = F.embedding(ids_BQ, self.embedding)
+        loads = []
         for block, layer in zip(self.blocks, cache.layers, strict=True):
-            x_BQM, _ = block(x_BQM, sight, cache=layer)
+            x_BQM, routing = block(x_BQM, sight, cache=layer)
+            if routing is not None:
+                loads.append(routing.load_of(counted_BQ))
+        if loads:
+            cache.count(torch.stack(loads))
         return self.logits(x_BQM[:, -1])
 
     def adjust_router_bias(self, load_LE: Tensor) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glam.evaluation.scorer import Answers
 from glam.model.continuations import Continuations, ContinuationScore
 from glam.records import Document
 
@@ -35,12 +36,6 @@ class WordTokenizer:
 
     def decode(self, ids: Sequence[int], /) -> str:
         return "".join(self._pieces[each] for each in ids)
-
-
-@dataclass(frozen=True)
-class FakeScores:
-    nll: np.ndarray
-    greedy: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -90,25 +85,17 @@ class FakeModel(ABC):
     def greedy(self, row: tuple[int, ...]) -> bool:
         """Whether the last token of a row is the likeliest."""
 
-    def score_rows(self, rows: Sequence[Sequence[int]], /) -> list[FakeScores]:
-        return [
-            FakeScores(
-                np.array([self.nll(tuple(row[: place + 1])) for place in range(1, len(row))]),
-                np.array([self.greedy(tuple(row[: place + 1])) for place in range(1, len(row))], dtype=bool),
-            )
-            for row in rows
-        ]
-
     def score_continuations(self, requests: Sequence[tuple[Sequence[int], Sequence[int]]], /) -> Continuations:
         found = []
         for context, continuation in requests:
-            (scores,) = self.score_rows([(*context, *continuation)])
-            nll, greedy = scores.nll[-len(continuation) :], scores.greedy[-len(continuation) :]
-            found.append(ContinuationScore(-float(nll.sum()), bool(greedy.all())))
+            row = (*context, *continuation)
+            beginnings = [row[:end] for end in range(len(context) + 1, len(row) + 1)]
+            log_likelihood = -sum(map(self.nll, beginnings))
+            found.append(ContinuationScore(log_likelihood, all(map(self.greedy, beginnings))))
         return Continuations(found, np.full((1, 2), len(requests)), num_computed=len(requests))
 
-    def write(self, prompts: Sequence[Sequence[int]], /, *, stop: tuple[str, ...], max_new_tokens: int) -> list[str]:  # noqa: ARG002
-        return [self._answers(prompt) for prompt in prompts]
+    def write(self, prompts: Sequence[Sequence[int]], /, *, stop: tuple[str, ...], max_new_tokens: int) -> Answers:  # noqa: ARG002
+        return Answers([self._answers(prompt) for prompt in prompts], np.full((1, 2), len(prompts)))
 
 
 class Guesser(FakeModel):

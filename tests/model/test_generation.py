@@ -61,6 +61,10 @@ def rows_of(*lengths: int, vocab_size: int = TOY.vocab_size) -> list[list[int]]:
     return [torch.randint(1, vocab_size, (length,), generator=draw).tolist() for length in lengths]
 
 
+def new_ids(model: Transformer, rows: Sequence[Sequence[int]], *settings: Any, **named: Any) -> list[list[int]]:
+    return generate(model, rows, *settings, **named).rows
+
+
 @torch.inference_mode()
 def log_probabilities(model: Transformer, row: list[int], news: Sequence[Sequence[int]]) -> list[float]:
     """Of continuations of one length, without a cache."""
@@ -103,8 +107,8 @@ def test_cached_logits_are_those_of_the_whole_row(name: str, dtype: torch.dtype,
 def test_rows_of_unequal_length_continue_as_each_does_alone_and_without_cache(name: str) -> None:
     model, rows = build(MODELS[name]), rows_of(3, 17, 1, 8)
     config = GenerationConfig(max_new_tokens=6)
-    together = generate(model, rows, config)
-    assert together == [generate(model, [row], config)[0] for row in rows]
+    together = new_ids(model, rows, config)
+    assert together == [new_ids(model, [row], config)[0] for row in rows]
     assert together == [greedy_without_cache(model, row, 6) for row in rows]
 
 
@@ -120,29 +124,29 @@ def test_rows_of_unequal_length_continue_as_each_does_alone_and_without_cache(na
 )
 def test_how_rows_are_batched_does_not_matter(toy: Transformer, config: GenerationConfig, budget: int) -> None:
     rows = rows_of(4, 9, 2, 9)
-    expected = generate(toy, rows, config)
-    assert generate(toy, rows, config, max_cache_bytes=budget * bytes_of_position(toy)) == expected
+    expected = new_ids(toy, rows, config)
+    assert new_ids(toy, rows, config, max_cache_bytes=budget * bytes_of_position(toy)) == expected
     # Others beside them change nothing either.
     others = [*rows_of(1, 12), *rows[2:]]
-    assert generate(toy, others, config)[2:] == expected[2:]
+    assert new_ids(toy, others, config)[2:] == expected[2:]
 
 
 def test_what_is_sampled_depends_on_seed_and_place(toy: Transformer) -> None:
     (row,) = rows_of(4)
     config = GenerationConfig(max_new_tokens=8, temperature=1.5, seed=7)
-    first, second = generate(toy, [row, row], config)
-    assert [first, second] == generate(toy, [row, row], config)
+    first, second = new_ids(toy, [row, row], config)
+    assert [first, second] == new_ids(toy, [row, row], config)
     assert first != second
-    assert first != generate(toy, [row], replace(config, seed=8))[0]
+    assert first != new_ids(toy, [row], replace(config, seed=8))[0]
     # A longer continuation begins with the shorter one.
-    assert generate(toy, [row], replace(config, max_new_tokens=12))[0][:8] == first
+    assert new_ids(toy, [row], replace(config, max_new_tokens=12))[0][:8] == first
 
 
 def test_prompts_longer_than_one_pass_reads(toy: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, config = rows_of(19, 6), GenerationConfig(max_new_tokens=4)
-    expected = generate(toy, rows, config)
+    expected = new_ids(toy, rows, config)
     monkeypatch.setattr("glam.model.decoding.READ_AT_ONCE", 4)
-    assert generate(toy, rows, config) == expected
+    assert new_ids(toy, rows, config) == expected
 
 
 # Choosing
@@ -159,7 +163,7 @@ def test_prompts_longer_than_one_pass_reads(toy: Transformer, monkeypatch: pytes
 )
 def test_sampling_that_leaves_one_id_is_greedy(toy: Transformer, config: GenerationConfig) -> None:
     rows = rows_of(3, 5)
-    assert generate(toy, rows, config) == generate(toy, rows, GenerationConfig(max_new_tokens=6))
+    assert new_ids(toy, rows, config) == new_ids(toy, rows, GenerationConfig(max_new_tokens=6))
 
 
 @pytest.mark.parametrize("likely_first", [2, 256])
@@ -187,10 +191,27 @@ def test_sampling_follows_the_distribution(
     nucleus = [token for place, token in enumerate(kept) if expected_V[kept[:place]].sum() < choice.get("top_p", 1)]
     expected_V = torch.zeros(5, dtype=torch.float64).index_copy(0, torch.tensor(nucleus), expected_V[nucleus])
     expected_V /= expected_V.sum()
-    drawn = Counter(new for (new,) in generate(tiny, [row] * num_samples, GenerationConfig(max_new_tokens=1, **choice)))
+    drawn = Counter(new for (new,) in new_ids(tiny, [row] * num_samples, GenerationConfig(max_new_tokens=1, **choice)))
     for token in range(5):
         share, wanted = drawn[token] / num_samples, float(expected_V[token])
         assert abs(share - wanted) <= 4 * (wanted * (1 - wanted) / num_samples) ** 0.5, (token, share, wanted)
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_the_experts_of_every_id_are_counted_and_padding_is_not(toy: Transformer, num_beams: int) -> None:
+    rows = rows_of(9, 4, 1)
+    config = GenerationConfig(max_new_tokens=1, num_beams=num_beams)
+    found = generate(toy, rows, config)
+    with torch.inference_mode():
+        routings = [toy(torch.tensor([row])).routing for row in rows]
+    expected = sum(routing.load_LE for routing in routings if routing is not None)
+    assert found.load_LE is not None
+    assert torch.equal(found.load_LE, torch.as_tensor(expected))
+    longer = generate(toy, rows, replace(config, max_new_tokens=3)).load_LE
+    # The last new id is not read.
+    assert longer is not None
+    assert int((longer - found.load_LE).sum()) == 2 * num_beams * len(rows) * TOY.top_k * TOY.num_mixture_layers
+    assert generate(build(MODELS["dense"]), rows, config).load_LE is None
 
 
 # Beams
@@ -199,10 +220,10 @@ def test_sampling_follows_the_distribution(
 @pytest.mark.parametrize("end_of_text", [None, 0, 2])
 def test_a_beam_of_width_one_is_greedy(tiny: Transformer, end_of_text: int | None) -> None:
     rows = rows_of(3, 6, 2, vocab_size=5)
-    greedy = generate(tiny, rows, GenerationConfig(max_new_tokens=10), end_of_text=end_of_text)
+    greedy = new_ids(tiny, rows, GenerationConfig(max_new_tokens=10), end_of_text=end_of_text)
     with torch.inference_mode():
         found = search_rows(tiny, rows, Ending(10, end_of_text), num_beams=1, length_penalty=1.0)
-    assert found == greedy
+    assert found.rows == greedy
 
 
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0, 2.0, -1.0])
@@ -212,7 +233,7 @@ def test_the_widest_beam_finds_the_best_continuation_of_all(
 ) -> None:
     rows, length = [[1, 4], [3, 0, 1]], 3
     config = GenerationConfig(max_new_tokens=length, num_beams=5**length, length_penalty=length_penalty)
-    for row, found in zip(rows, generate(tiny, rows, config, end_of_text=end_of_text), strict=True):
+    for row, found in zip(rows, new_ids(tiny, rows, config, end_of_text=end_of_text), strict=True):
         scores = {}
         for num in range(1, length + 1):
             news = list(itertools.product(range(5), repeat=num))
@@ -227,7 +248,7 @@ def test_wider_beams_find_likelier_continuations_than_greedy(toy: Transformer) -
     for row in rows_of(2, 5, 9):
         totals = []
         for num_beams in (1, 4, 16):
-            (new,) = generate(toy, [row], GenerationConfig(max_new_tokens=4, num_beams=num_beams))
+            (new,) = new_ids(toy, [row], GenerationConfig(max_new_tokens=4, num_beams=num_beams))
             totals += log_probabilities(toy, row, [new])
         assert totals[0] <= totals[1] + 1e-9
         assert totals[0] <= totals[2] + 1e-9
@@ -318,11 +339,11 @@ def test_rows_that_are_done_cost_no_further_steps_and_others_go_on() -> None:
 def test_training_mode_is_given_back_and_capacity_drops_nothing_meanwhile() -> None:
     model = build(MODELS["capacity_in_training"])
     rows, config = rows_of(9, 9), GenerationConfig(max_new_tokens=3)
-    expected = generate(model, rows, config)
-    assert generate(model.train(), rows, config) == expected
+    expected = new_ids(model, rows, config)
+    assert new_ids(model.train(), rows, config) == expected
     assert model.training
     with pytest.raises(ValueError, match="no ids"):
-        generate(model, [[]], config)
+        new_ids(model, [[]], config)
     assert model.training
 
 
@@ -330,7 +351,7 @@ def test_training_mode_is_given_back_and_capacity_drops_nothing_meanwhile() -> N
 
 
 def test_no_prompts_are_no_continuations(toy: Transformer) -> None:
-    assert generate(toy, []) == []
+    assert new_ids(toy, []) == []
     assert complete(toy, Bytes(), []) == []
 
 
@@ -349,9 +370,9 @@ def test_no_prompts_are_no_continuations(toy: Transformer) -> None:
 )
 def test_rows_that_cannot_be_continued_are_named(toy: Transformer, row: list[int], message: str) -> None:
     config = GenerationConfig(max_new_tokens=5)
-    assert len(generate(toy, [[1] * 59], config)[0]) == 5
+    assert len(new_ids(toy, [[1] * 59], config)[0]) == 5
     with pytest.raises(ValueError, match=message):
-        generate(toy, [[1], row], config)
+        new_ids(toy, [[1], row], config)
 
 
 def test_weights_that_give_no_numbers_are_refused() -> None:
@@ -359,9 +380,9 @@ def test_weights_that_give_no_numbers_are_refused() -> None:
     with torch.no_grad():
         model.final_norm.scale.fill_(torch.nan)
     with pytest.raises(ValueError, match="no finite numbers"):
-        generate(model, [[1]])
+        new_ids(model, [[1]])
 
 
 def test_stop_texts_need_text(toy: Transformer) -> None:
     with pytest.raises(ValueError, match=r"stop=\['x'\] is found in text"):
-        generate(toy, [[1]], GenerationConfig(stop=("x",)))
+        new_ids(toy, [[1]], GenerationConfig(stop=("x",)))

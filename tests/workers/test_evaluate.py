@@ -93,9 +93,9 @@ def test_records_say_what_was_asked_and_answered(straight: Store, folder) -> Non
             assert all(item.generation is not None and item.references for item in items)
         else:
             assert all(len(item.log_likelihoods) == len(item.choices) == 2 for item in items)
-            layers = json.loads((complete.path / "experts.json").read_text())["load_LE"]
-            assert len(layers) == 1
-            assert sum(layers[0]) > 0
+        layers = json.loads((complete.path / "experts.json").read_text())["load_LE"]
+        assert len(layers) == 1
+        assert sum(layers[0]) > 0
 
 
 def test_the_size_of_pieces_changes_no_answer(straight: Store, one_by_one: Store, folder) -> None:
@@ -171,6 +171,17 @@ def test_a_task_that_fails_loses_no_other(folder, store: Store) -> None:
     assert failure.score.task == scores[0].task
     assert "no folder of them is given" in failure.reason
     assert set(made(scores[1:], store)) == set(TASKS[1:])
+
+
+def test_files_edited_after_the_start_fail_and_are_not_scored_under_the_old_name(folder, store, tmp_path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(BENCHMARKS, data)
+    scores = stages(folder, data, tasks=("piqa", "copa"))
+    file = data / "copa" / "train.jsonl"
+    file.write_text("\n".join(reversed(file.read_text().splitlines())) + "\n")
+    failures = evaluate(scores, store, num_actors=1, on_result=lambda *_: None)
+    assert [(failure.score.task, "were changed" in failure.reason) for failure in failures] == [("copa", True)]
+    assert [score.task for score in scores if score.stage.find(store)] == ["piqa"]
 
 
 def test_weights_that_are_no_numbers_fail_and_are_never_zero(folder, store: Store, tmp_path) -> None:

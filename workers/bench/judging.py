@@ -134,7 +134,7 @@ def beam_search(store: str, model: Mapping[str, Any], data: str, task: str, num_
 
     def call() -> dict[str, float]:
         written = judged.write(prompts, stop=asked.stop, max_new_tokens=asked.max_new_tokens)
-        return {"answers": float(len(written))}
+        return {"answers": float(len(written.texts))}
 
     return call
 

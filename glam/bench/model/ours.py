@@ -65,7 +65,7 @@ def generation(config: Mapping[str, Any], num_prompts: int, prompt_tokens: int, 
     settings = GenerationConfig(max_new_tokens=new_tokens)
 
     def call() -> None:
-        made = generate(model, prompts, settings)
+        made = generate(model, prompts, settings).rows
         assert {len(ids) for ids in made} == {new_tokens}, "ended early"
 
     return call
