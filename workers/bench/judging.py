@@ -172,7 +172,7 @@ def beam_search_of_transformers(
 
 def actors(store: str, model: Mapping[str, Any], data: str, task: str, num_shots: int, limit: int, count: int) -> Call:
     """Our engine in so many Ray actors of one thread, without the time they take to start."""
-    folder = _checkpoint(store, json.dumps(model))
+    folder = checkpoint(store, json.dumps(model))
     if not ray.is_initialized():
         ray.init(address="local", num_cpus=count, include_dashboard=False, log_to_driver=False)
 
@@ -245,11 +245,12 @@ def _prompts(
 
 def _judged(store: str, model: Mapping[str, Any]) -> JudgedModel:
     torch.set_num_threads(THREADS)
-    return JudgedModel(_checkpoint(store, json.dumps(model)))
+    return JudgedModel(checkpoint(store, json.dumps(model)))
 
 
 @cache
-def _checkpoint(store: str, model: str) -> Path:
+def checkpoint(store: str, model: str) -> Path:
+    """A folder with drawn weights of that shape, gone as this process ends."""
     config = ModelConfig.model_validate_json(model)
     made = Transformer(config)
     made.initialize(0)
