@@ -1,6 +1,7 @@
 """lm-evaluation-harness on a checkpoint of ours (extra `lm-eval`): its tasks, prompts and scoring; our engine."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def run_harness(
 
     Raises ValueError for a task that it does not know.
     """
-    manager = TaskManager()
+    manager = _manager()
     for task in tasks:
         if task not in manager.all_tasks:
             raise ValueError(f"lm-evaluation-harness has no task {task!r}")
@@ -129,6 +130,12 @@ def run_harness(
     )
     assert found is not None, "only ranks above 0 are given nothing"
     return dict(found)
+
+
+@cache
+def _manager() -> TaskManager:
+    """Made once: it reads some ten thousand files."""
+    return TaskManager()
 
 
 def _local(task: str, data: Path, manager: TaskManager) -> dict[str, Any]:
