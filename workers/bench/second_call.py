@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from glam.bench.measure import BenchError
 from glam.store import Store
 from workers.bench.judging import checkpoint
 
@@ -44,12 +45,12 @@ PUBLISHED_ROWS: Mapping[str, tuple[int, int]] = {
     "wsc": (104, 554),
 }
 """Lines of the file that is asked and of the one that is shown, about: from the tasks' own papers and data cards."""
-NAMES = ("id", "uid", "idx", "ind", "qID", "story_id")
-"""Fields that name a line, which no two may share."""
+NAMES = ("id", "uid", "idx", "ind", "qID", "story_id", "dialogue_id")
+"""Fields that name a line, which no two may share unless they are empty."""
 
 
 def second_call(store: str, model: Mapping[str, Any], data: str) -> Callable[[], Mapping[str, float]]:
-    """A process from start to end that finds every score made. Fact: how many tasks it was asked for."""
+    """A process from start to end that finds every score made. Fact: how many scores it showed."""
     scratch = TemporaryDirectory(prefix="glam-bench-")
     place = Path(scratch.name)
     tasks = [task for task in PUBLISHED_ROWS if (Path(data) / task / "eval.jsonl").is_file()]
@@ -60,13 +61,22 @@ def second_call(store: str, model: Mapping[str, Any], data: str) -> Callable[[],
         *("--tasks", ",".join(tasks), "--shots", "0", "--limit", "1", "--json"),
         *("--data", str(place / "benchmarks"), "--store", str(Store(place / "store").root)),
     ]
-    subprocess.run(command, check=True, capture_output=True)
+    _asked(command)
 
     def call() -> dict[str, float]:
         assert scratch.name, "the folder lives as long as this"
-        return {"tasks": float(len(json.loads(subprocess.run(command, check=True, capture_output=True).stdout)))}
+        return {"scores": float(len(_asked(command)["results"]))}
 
     return call
+
+
+def _asked(command: list[str]) -> dict[str, Any]:
+    """What the command prints. Raises BenchError with its last words where it fails."""
+    found = subprocess.run(command, capture_output=True, text=True)
+    if found.returncode:
+        words = found.stderr.strip().splitlines() or ["it said nothing"]
+        raise BenchError(f"glam evaluate ended with exit code {found.returncode}: {words[-1]}")
+    return json.loads(found.stdout)
 
 
 def _enlarge(few: Path, many: Path, num_rows: tuple[int, int]) -> None:
@@ -88,4 +98,6 @@ def _renamed(rows: list[dict[str, Any]]) -> Iterator[str]:
 def _other(name: Any, turn: int) -> Any:
     if isinstance(name, dict):
         return {part: _other(value, turn) for part, value in name.items()}
-    return name + turn * 10_000_000 if isinstance(name, int) else f"{name}-{turn}"
+    if isinstance(name, int):
+        return name + turn * 10_000_000
+    return f"{name}-{turn}" if name else ""
