@@ -32,20 +32,23 @@ class Piece:
     places: slice
     first_row: int
     """How many of them, from the first on, are one row."""
-    visible_NN: Tensor | None
-    """None: each what lies not ahead, for there is but one row."""
-    distance_NN: Tensor | None
-    """How many places back each key is on the query's path, for a learned bias; what is not seen counts as 0."""
+    visible_RN: Tensor | None
+    """What the places after the first row see; None: there are none."""
+    distance_RN: Tensor | None
+    """How many places back each key is on the path of each of them, -1 where it is not seen; for a learned bias."""
 
     @classmethod
     def of(cls, tree: Tree, start: int, *, biased: bool, device: torch.device) -> "Piece":
         """The tree whose first id stands at `start`."""
-        visible_NN = tree.visible_NN
+        visible_NN, first = tree.visible_NN, tree.branches[0].length
+        visible_RN, distance_RN = None if visible_NN is None else visible_NN[first:], None
+        if visible_RN is not None and biased:
+            distance_RN = torch.where(visible_RN, tree.depth_N[first:, None] - tree.depth_N, -1).to(device)
         return cls(
             slice(start, start + len(tree.ids)),
-            tree.branches[0].length,
-            None if visible_NN is None else visible_NN.to(device),
-            (tree.depth_N[:, None] - tree.depth_N).clamp_(min=0).to(device) if biased else None,
+            first,
+            None if visible_RN is None else visible_RN.to(device),
+            distance_RN,
         )
 
 
@@ -116,38 +119,30 @@ class Attention(nn.Module):
         mixed = torch.empty_like(query)
         for piece in pieces:
             one = (..., piece.places, slice(None))
-            if bias_HS is None and not self.config.extra_logit:
-                mixed[one] = _of_plain_tree(query[one], key[one], value[one], piece)
-                continue
-            mask = piece.visible_NN
-            if mask is None:
-                length = piece.places.stop - piece.places.start
-                mask = torch.ones(length, length, dtype=torch.bool, device=key.device).tril()
-            if bias_HS is not None and piece.distance_NN is not None:
-                mask = bias_HS[:, piece.distance_NN].masked_fill_(~mask, -math.inf).to(query.dtype)
-            k, v = key[one], value[one]
-            if self.config.extra_logit:
-                k, v = F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1))
-                mask = F.pad(mask, (0, 1), value=True if mask.dtype == torch.bool else 0)
-            mixed[one] = F.scaled_dot_product_attention(query[one], k, v, attn_mask=mask, scale=1.0)
+            mixed[one] = self._of_tree(query[one], key[one], value[one], piece, bias_HS)
         return mixed
+
+    def _of_tree(self, query: Tensor, key: Tensor, value: Tensor, piece: Piece, bias_HS: Tensor | None) -> Tensor:
+        """The first row, which holds what all share, as a row: half of its pairs are not computed."""
+        shared, rest = (..., slice(piece.first_row), slice(None)), (..., slice(piece.first_row, None), slice(None))
+        attend = blocked_attention if query.device.type == "cpu" else fused_attention
+        extra_logit = self.config.extra_logit
+        own_HS = None if bias_HS is None else bias_HS[:, : piece.first_row]
+        begun = attend(query[shared], key[shared], value[shared], bias_HS=own_HS, extra_logit=extra_logit)
+        mask = piece.visible_RN
+        if mask is None:
+            return begun
+        if bias_HS is not None:
+            # One more column for what is not seen, -1 from the end.
+            mask = F.pad(bias_HS, (0, 1), value=-math.inf)[None, :, piece.distance_RN].to(query.dtype)
+        if extra_logit:
+            key, value = F.pad(key, (0, 0, 0, 1)), F.pad(value, (0, 0, 0, 1))
+            mask = F.pad(mask, (0, 1), value=True if mask.dtype == torch.bool else 0)
+        others = F.scaled_dot_product_attention(query[rest], key, value, attn_mask=mask, scale=1.0)
+        return torch.cat([begun, others], dim=-2)
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.config.num_heads, self.config.head_dim)).transpose(1, 2)
-
-
-def _of_plain_tree(query: Tensor, key: Tensor, value: Tensor, piece: Piece) -> Tensor:
-    """Without a mask for the first row, which holds what all share: half of its pairs are not computed."""
-    first = piece.first_row
-    begun = F.scaled_dot_product_attention(
-        query[..., :first, :], key[..., :first, :], value[..., :first, :], is_causal=True, scale=1.0
-    )
-    if piece.visible_NN is None:
-        return begun
-    others = F.scaled_dot_product_attention(
-        query[..., first:, :], key, value, attn_mask=piece.visible_NN[first:], scale=1.0
-    )
-    return torch.cat([begun, others], dim=-2)
 
 
 def fused_attention(
