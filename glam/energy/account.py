@@ -1,15 +1,16 @@
-"""What energy readings add up to. Pure arithmetic: joules in, joules, MWh and CO2e out; no torch.
+"""What energy readings add up to. Pure arithmetic: joules in, joules, MWh, CO2e and euros out; no torch.
 
 Readings come from counters, so a sample missing in the middle costs nothing: only the ends of a window count.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from glam.records import EnergyMethod, EnergyReading
 
 JOULES_PER_MWH = 3.6e9
+KWH_PER_MWH = 1000
 METHODS_BEST_FIRST: tuple[EnergyMethod, ...] = get_args(EnergyMethod)
 
 
@@ -24,6 +25,16 @@ class Energy:
 
 
 UNKNOWN = Energy(None, None, None, "none")
+
+
+@dataclass(frozen=True)
+class Ranged:
+    """A figure that follows from energy, in whatever unit, with its range; None is unknown."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    method: EnergyMethod
 
 
 def between(before: EnergyReading, after: EnergyReading) -> Energy:
@@ -67,6 +78,16 @@ def total(parts: Iterable[Energy]) -> Energy:
     )
 
 
+def share(energy: Energy, num_parts: int) -> Energy:
+    """One of equal parts."""
+    return Energy(
+        joules=_scaled(energy.joules, 1 / num_parts),
+        low_joules=_scaled(energy.low_joules, 1 / num_parts),
+        high_joules=_scaled(energy.high_joules, 1 / num_parts),
+        method=energy.method,
+    )
+
+
 def weakest_method(methods: Iterable[EnergyMethod]) -> EnergyMethod:
     """The method that a sum of such energies must carry."""
     return METHODS_BEST_FIRST[max(METHODS_BEST_FIRST.index(method) for method in methods)]
@@ -75,6 +96,21 @@ def weakest_method(methods: Iterable[EnergyMethod]) -> EnergyMethod:
 def joules_per_token(energy_joules: float | None, tokens: int) -> float | None:
     """None where the energy is unknown or no token was seen."""
     return None if energy_joules is None or tokens == 0 else energy_joules / tokens
+
+
+def joules_per_point(energy_joules: float | None, points_above_chance: float | None) -> float | None:
+    """Energy of a point of a task, such as a percent of accuracy; None where one is unknown or no point was won."""
+    if energy_joules is None or points_above_chance is None or points_above_chance <= 0:
+        return None
+    return energy_joules / points_above_chance
+
+
+def ranged(energy: Energy, convert: Callable[[float | None], float | None]) -> Ranged:
+    """What follows from energy, with low and high converted as the value is.
+
+    `ranged(energy, lambda joules: price(megawatt_hours(joules, pue=1.1), 0.25))` is euros with their range.
+    """
+    return Ranged(convert(energy.joules), convert(energy.low_joules), convert(energy.high_joules), energy.method)
 
 
 def megawatt_hours(energy_joules: float | None, *, pue: float | None = 1.0) -> float | None:
@@ -94,8 +130,19 @@ def co2e_kilograms(site_megawatt_hours: float | None, kilograms_per_mwh: float |
     return site_megawatt_hours * kilograms_per_mwh
 
 
+def price(site_megawatt_hours: float | None, euros_per_kwh: float | None) -> float | None:
+    """Euros at a price that the caller gives; None where energy or price is unknown."""
+    if site_megawatt_hours is None or euros_per_kwh is None:
+        return None
+    return site_megawatt_hours * KWH_PER_MWH * euros_per_kwh
+
+
 def _difference(before: float | None, after: float | None) -> float | None:
     return None if before is None or after is None else after - before
+
+
+def _scaled(joules: float | None, by: float) -> float | None:
+    return None if joules is None else joules * by
 
 
 def _first(preferred: float | None, otherwise: float | None) -> float | None:

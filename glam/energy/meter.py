@@ -1,15 +1,18 @@
-"""Energy meters, the best that this machine has: RAPL counters, else a power model, else none.
+"""Energy meters, the best that this machine has: of GPUs NVML, of processors RAPL counters, else a power model, else
+none.
 
-A meter counts joules since some origin; differences mean something. A meter of the whole machine is read by one
-process a node; a meter `per_process` sees its own process, so every worker reads one and the sum is the run's.
+A meter counts joules since some origin; differences mean something. A meter of the whole node is read by one process a
+node; a meter `per_process` sees its own process, so every worker reads one and the sum is the run's.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
+from glam.energy.nvml import GpuCounterMeter, GpuPowerMeter, open_gpus
 from glam.energy.rapl import RaplMeter
-from glam.records import EnergyMethod, EnergyReading
+from glam.records import EnergyCovers, EnergyMethod, EnergyReading
 
 WATTS_PER_CORE = 7.0
 LOW_WATTS_PER_CORE, HIGH_WATTS_PER_CORE = 3.5, 15.0
@@ -28,6 +31,10 @@ class Meter(Protocol):
     def method(self) -> EnergyMethod: ...
     @property
     def per_process(self) -> bool: ...
+    @property
+    def covers(self) -> EnergyCovers | None:
+        """What of the machine its figures are about."""
+        ...
 
     def read(self) -> EnergyReading: ...
 
@@ -37,6 +44,7 @@ class PowerModelMeter:
 
     method: EnergyMethod = "power_model"
     per_process = True
+    covers: EnergyCovers | None = "busy cores"
 
     def __init__(
         self,
@@ -68,30 +76,34 @@ class NoMeter:
 
     method: EnergyMethod = "none"
     per_process = True
+    covers: EnergyCovers | None = None
 
     def read(self) -> EnergyReading:
         return EnergyReading(method=self.method, at_seconds=time.monotonic(), energy_joules=None)
 
 
-METERS: dict[str, Callable[[], Meter | None]] = {
-    # "nvml_counter" and "nvml_power" go first.
-    "rapl": RaplMeter.open,
-    "power_model": PowerModelMeter,
-    "none": NoMeter,
+METERS: dict[str, Callable[[Sequence[str]], Meter | None]] = {
+    "nvml_counter": partial(open_gpus, GpuCounterMeter),
+    "nvml_power": partial(open_gpus, GpuPowerMeter),
+    "rapl": lambda _: RaplMeter.open(),
+    "power_model": lambda _: PowerModelMeter(),
+    "none": lambda _: NoMeter(),
 }
-"""Best first; None where this machine has no such meter."""
+"""Best first, called with the UUIDs of the GPUs that this node works on; None where this machine has no such meter."""
 
 
-def open_meter(name: str | None = None) -> Meter:
-    """The named meter, or the best that this machine has.
+def open_meter(name: str | None = None, *, gpus: Sequence[str] = ()) -> Meter:
+    """The named meter, or the best that this machine has: for work on `gpus`, by UUID, or without any on processors.
 
-    Raises ValueError for an unknown name and for a meter that is not here.
+    Work on GPUs that no meter sees is unknown: what its processors take is not what it takes. Raises ValueError for an
+    unknown name and for a meter that is not here.
     """
     if name is None:
-        return next(meter for make in METERS.values() if (meter := make()) is not None)
+        here = (meter for make in METERS.values() if (meter := make(gpus)) is not None)
+        return next(meter for meter in here if not gpus or meter.covers in ("gpus", None))
     if name not in METERS:
         raise ValueError(f"unknown energy meter {name!r}; known: {', '.join(METERS)}")
-    meter = METERS[name]()
+    meter = METERS[name](gpus)
     if meter is None:
         raise ValueError(f"energy meter {name!r} cannot be read on this machine; leave the choice to open_meter()")
     return meter

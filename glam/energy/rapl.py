@@ -1,7 +1,8 @@
 """Energy counters of the processor packages and their memory, as Linux shows them under /sys/class/powercap.
 
 Source: Documentation/power/powercap/powercap.rst of the Linux kernel. Counters are microjoules and wrap at
-`max_energy_range_uj` (some 2^38: an hour at 70 W), so a meter must be read more often than that.
+`max_energy_range_uj` (some 2^38: an hour at 70 W), so a meter must be read more often than that. It is: windows are
+steps of training, pieces of an evaluation and calls of a preparation, and what is counted between windows is not used.
 Since kernel 5.10 only root may read them; then there is no such meter.
 """
 
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from glam.records import EnergyMethod, EnergyReading
+from glam.records import EnergyCovers, EnergyMethod, EnergyReading
 
 POWERCAP = Path("/sys/class/powercap")
 
@@ -37,6 +38,7 @@ class RaplMeter:
 
     method: EnergyMethod = "rapl"
     per_process = False
+    covers: EnergyCovers | None = "packages and memory"
 
     def __init__(self, domains: list[RaplDomain], *, clock: Callable[[], float] = time.monotonic):
         assert domains, "a meter of no domains would measure 0"

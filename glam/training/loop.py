@@ -1,8 +1,8 @@
 """The training loop: resume, step, measure, save; yields what it logs and knows no driver.
 
-Everything is written into the open folder of the run: `steps.jsonl`, `experts.jsonl`, `heldout.jsonl`, `detours.jsonl`,
-checkpoints, a profile where one is asked for, and at the end `model.safetensors`, `optimizer.safetensors`,
-`model.json` and `totals.json`, whose presence says that training is done.
+Everything is written into the open folder of the run: `steps.jsonl`, `energy.jsonl`, `experts.jsonl`, `heldout.jsonl`,
+`heldout_rows.jsonl`, `detours.jsonl`, checkpoints, a profile where one is asked for, and at the end
+`model.safetensors`, `optimizer.safetensors`, `model.json` and `totals.json`, whose presence says that training is done.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ from glam.energy.meter import Meter
 from glam.model.likelihood import score_rows
 from glam.model.saved import save_model
 from glam.model.transformer import Transformer
-from glam.records import Detour, ExpertLoad, HeldoutPoint, StepMetrics
+from glam.records import Detour, ExpertLoad, HeldoutPoint, HeldoutRows, StepMetrics
 from glam.store import Folder, StoreError
 from glam.training import stability
 from glam.training.checkpoint import DETOURS, CheckpointWriter, load_newest, save_optimizer, weight_dtype
@@ -35,7 +35,9 @@ from glam.training.throughput import peak_flops
 
 STEPS = "steps.jsonl"
 EXPERTS = "experts.jsonl"
+ENERGY = "energy.jsonl"
 HELDOUT = "heldout.jsonl"
+HELDOUT_ROWS = "heldout_rows.jsonl"
 
 
 class BatchSource(Protocol):
@@ -57,6 +59,8 @@ class Run:
     batches: BatchSource
     heldout_rows: Sequence[Sequence[int]]
     """Rows whose loss is taken along the way."""
+    heldout_units: Sequence[str]
+    """Of each of them, the held-out unit that it is a piece of."""
     end_of_text: int
     """The id that starts every document."""
     options: RunOptions
@@ -94,6 +98,7 @@ def _from_newest_checkpoint(run: Run, group: ParallelGroup, meter: Meter) -> Ite
     model, optimizer, position = _open(run, group)
     writer = CheckpointWriter(run.folder, config, options, group)
     clock = Clock(meter, group, position)
+    clock.measure_idle()
     stream = StreamHash(group, position.stream_hash)
     log = _Log(run, group, clock, model.embedding.device)
     with ExitStack() as stack:
@@ -124,7 +129,7 @@ def _from_newest_checkpoint(run: Run, group: ParallelGroup, meter: Meter) -> Ite
             if position.step % log.every == 0 or position.step == config.num_steps:
                 yield log.step(result, position, rate)
             if position.step in config.heldout_steps:
-                log.heldout(heldout_loss(model, run.heldout_rows, group), position)
+                log.heldout(score_heldout(model, run.heldout_rows, group), position)
             stopping = bool(group.of_first(run.asked_to_stop() or _used_up(position, options)))
             if stopping or _is_save_step(position.step, config, options):
                 position = position.model_copy(update={"stream_hash": stream.hexdigest()})
@@ -168,15 +173,29 @@ def _finish(
     group.wait()
 
 
-def heldout_loss(model: Transformer, rows: Sequence[Sequence[int]], group: ParallelGroup) -> float:
-    """Cross-entropy in nats per token over all rows; each worker scores its share of them where it can do so alone."""
+@dataclass(frozen=True)
+class HeldoutScore:
+    """How well the rows that are held out are predicted."""
+
+    loss: float
+    """Cross-entropy in nats per token over all rows."""
+    nats: tuple[float, ...]
+    """Of each row, in their order."""
+
+
+def score_heldout(model: Transformer, rows: Sequence[Sequence[int]], group: ParallelGroup) -> HeldoutScore:
+    """Every worker gets the score of all rows; each computes its share of them where it can do so alone."""
     alone = group.computes_alone(model.config)
-    scores = score_rows(model, rows[group.rank :: group.world_size] if alone else rows)
-    sums = torch.tensor(
-        [sum(float(each.nll.sum()) for each in scores), sum(len(each.nll) for each in scores)], dtype=torch.float64
-    )
-    total, num_tokens = (group.sum(sums) if alone else sums).tolist()
-    return total / num_tokens
+    share = slice(group.rank, None, group.world_size) if alone else slice(None)
+    scores = score_rows(model, rows[share])
+    nats = [float(each.nll.sum()) for each in scores]
+    sums = torch.tensor([sum(nats), sum(len(each.nll) for each in scores)], dtype=torch.float64)
+    nats_R = torch.zeros(len(rows), dtype=torch.float64)
+    nats_R[share] = torch.tensor(nats, dtype=torch.float64)
+    if alone:
+        sums, nats_R = group.sum(sums), group.sum(nats_R)
+    total, num_tokens = sums.tolist()
+    return HeldoutScore(total / num_tokens, tuple(nats_R.tolist()))
 
 
 class _Log:
@@ -216,21 +235,30 @@ class _Log:
         )
         if self._is_first:
             self._run.folder.append(STEPS, [metrics])
+            if (reading := self._clock.reading) is not None:
+                self._run.folder.append(ENERGY, [reading.model_copy(update={"step": position.step})])
             if result.load_LE is not None:
                 load_LE = tuple(tuple(int(load) for load in row) for row in result.load_LE.tolist())
                 self._run.folder.append(EXPERTS, [ExpertLoad(step=position.step, load_LE=load_LE)])
             self._run.folder.heartbeat()
         return metrics
 
-    def heldout(self, loss: float, position: Position) -> None:
+    def heldout(self, score: HeldoutScore, position: Position) -> None:
         point = HeldoutPoint(
             step=position.step,
             tokens=position.step * self._tokens_per_step,
-            loss=loss,
+            loss=score.loss,
             elapsed_seconds=position.elapsed_seconds,
             energy_joules=position.energy_joules,
         )
+        rows = HeldoutRows(
+            step=position.step,
+            nats=score.nats,
+            tokens=tuple(len(row) - 1 for row in self._run.heldout_rows),
+            units=tuple(self._run.heldout_units),
+        )
         if self._is_first:
+            self._run.folder.append(HELDOUT_ROWS, [rows])
             self._run.folder.append(HELDOUT, [point])
 
 
@@ -267,6 +295,7 @@ def _next(position: Position, result: StepResult, clock: Clock, group: ParallelG
     return position.model_copy(
         update={
             **clock.spent,
+            "idle_watts": clock.idle_watts,
             "step": position.step + 1,
             "skipped_steps": position.skipped_steps + skipped,
             "skipped_in_a_row": position.skipped_in_a_row + 1 if skipped else 0,
@@ -295,14 +324,20 @@ def _used_up(position: Position, options: RunOptions) -> bool:
 
 def _copy_records(origin: Folder, folder: Folder) -> None:
     """The curve of a continued run begins where the first one began; the steps come last, and say that all is there."""
-    for name in (EXPERTS, HELDOUT, STEPS):
+    for name in (EXPERTS, HELDOUT, HELDOUT_ROWS, STEPS):
         if (origin.path / name).exists():
             folder.write_text(name, (origin.path / name).read_text("utf-8"))
 
 
 def _forget_after(folder: Folder, step: int) -> None:
     """Drops records of steps that will be made again."""
-    for name, kind in ((STEPS, StepMetrics), (EXPERTS, ExpertLoad), (HELDOUT, HeldoutPoint)):
+    records_of_steps = (
+        (STEPS, StepMetrics),
+        (EXPERTS, ExpertLoad),
+        (HELDOUT, HeldoutPoint),
+        (HELDOUT_ROWS, HeldoutRows),
+    )
+    for name, kind in records_of_steps:
         records = folder.read(name, kind)
         kept = [record for record in records if record.step <= step]
         if len(kept) < len(records) or records == []:

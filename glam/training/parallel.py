@@ -13,6 +13,7 @@ What is cut is a DTensor, and knows its whole: so checkpoints, means and norms a
 # R rows sorted by expert, E experts, D workers of an expert group, L = E / D experts of one worker
 import math
 import os
+import socket
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,24 +47,40 @@ class ParallelGroup:
     """(replicas, expert_parallel), of this process's group; None: alone."""
     process_group: dist.ProcessGroup | None = None
     """Through which workers speak; None: the one that is initialised in this process."""
+    leads_node: bool = True
+    """Whether this is the one worker of its node that does what must be done once a node, such as reading its meter."""
+    node_gpus: tuple[str, ...] = ()
+    """UUIDs, as NVML has them, of the GPUs on which workers of this node compute."""
 
     @classmethod
-    def of_process_group(cls, options: RunOptions | None = None) -> Self:
+    def of_process_group(cls, options: RunOptions | None = None, *, local_rank: int | None = None) -> Self:
         """The group that is initialised in this process, laid out as the options say; alone where there is none.
 
-        Raises ValueError where expert groups do not divide the workers.
+        `local_rank` numbers the workers of a node from 0. Where it is not given it is LOCAL_RANK, as torchrun sets it;
+        without that all workers count as one node's. Raises ValueError where expert groups do not divide the workers.
         """
         options = options or RunOptions()
         device = own_gpu() if options.use_gpu else CPU
+        node_gpus = of_node(_uuid(device)) if options.use_gpu else ()
         if not dist.is_initialized():
-            return cls(device=device)
+            return cls(device=device, node_gpus=node_gpus)
         size, together = dist.get_world_size(), options.expert_parallel
         if size % together:
             raise ValueError(f"expert_parallel={together} does not divide {size} workers; choose one that does")
         shape = (size // together, together)
         mesh = init_device_mesh(device.type, shape, mesh_dim_names=(REPLICAS, EXPERT_PARALLEL))
-        sharded = options.layout == "sharded"
-        return cls(rank=dist.get_rank(), world_size=size, device=device, sharded=sharded, mesh=mesh)
+        rank = dist.get_rank()
+        if local_rank is None:
+            local_rank = int(os.environ.get("LOCAL_RANK", rank))
+        return cls(
+            rank=rank,
+            world_size=size,
+            device=device,
+            sharded=options.layout == "sharded",
+            mesh=mesh,
+            leads_node=local_rank == 0,
+            node_gpus=node_gpus,
+        )
 
     @property
     def is_first(self) -> bool:
@@ -272,6 +289,16 @@ def own_gpu() -> torch.device:
     return device
 
 
+def of_node(own: str) -> tuple[str, ...]:
+    """What workers gave who are on this worker's node, as its host name tells, sorted; every worker asks."""
+    node = socket.gethostname()
+    everyone: list[tuple[str, str]] = [(node, own)]
+    if dist.is_initialized():
+        everyone *= dist.get_world_size()
+        dist.all_gather_object(everyone, (node, own))
+    return tuple(sorted({theirs for each, theirs in everyone if each == node}))
+
+
 def backend(options: RunOptions) -> str:
     """Of the process group: what carries the tensors of each kind of device."""
     return "cpu:gloo,cuda:nccl" if options.use_gpu else "gloo"
@@ -312,6 +339,10 @@ def ignore_known_warnings() -> None:
     """
     warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
     warnings.filterwarnings("ignore", message="torch.distributed is disabled", category=UserWarning)
+
+
+def _uuid(device: torch.device) -> str:
+    return f"GPU-{torch.cuda.get_device_properties(device).uuid}"
 
 
 def _sum_in_place(tensors: Sequence[Tensor], group: dist.ProcessGroup | None, *, divide_by: int = 1) -> None:

@@ -24,6 +24,8 @@ class Position(Record):
     energy_joules: float | None = None
     energy_low_joules: float | None = None
     energy_high_joules: float | None = None
+    idle_watts: float | None = None
+    """Before the steps of the last attempt that could measure it; see `Clock.measure_idle`."""
     skipped_steps: int = 0
     """Steps whose loss or gradients were not finite."""
     skipped_in_a_row: int = 0

@@ -4,9 +4,13 @@ from glam.energy.account import (
     Energy,
     between,
     co2e_kilograms,
+    joules_per_point,
     joules_per_token,
     megawatt_hours,
     over,
+    price,
+    ranged,
+    share,
     total,
     weakest_method,
 )
@@ -65,8 +69,35 @@ def test_what_is_unknown_stays_unknown():
     assert megawatt_hours(None) is None
     assert megawatt_hours(1.0, pue=None) is None
     assert co2e_kilograms(1.0, None) is None
+    assert price(None, 0.3) is None
+    assert price(1.0, None) is None
+    assert share(Energy(None, None, None, "none"), 3).joules is None
+    assert joules_per_point(None, 5.0) is None
+    assert joules_per_point(5.0, None) is None
     assert joules_per_token(None, 5) is None
     assert joules_per_token(5.0, 0) is None
+
+
+def test_error_bars_survive_every_conversion():
+    energy = Energy(7.2e9, 3.6e9, 18e9, "power_model")
+    at_site = ranged(energy, lambda joules: megawatt_hours(joules, pue=1.5))
+    assert (at_site.value, at_site.low, at_site.high, at_site.method) == (3.0, 1.5, 7.5, "power_model")
+    emitted = ranged(energy, lambda joules: co2e_kilograms(megawatt_hours(joules), 100.0))
+    assert (emitted.value, emitted.low, emitted.high) == (200.0, 100.0, 500.0)
+    paid = ranged(energy, lambda joules: price(megawatt_hours(joules), 0.25))
+    assert (paid.value, paid.low, paid.high) == (500.0, 250.0, 1250.0)
+    assert ranged(Energy(1.0, None, None, "rapl"), megawatt_hours).low is None
+
+
+def test_a_point_above_chance_costs_its_share_and_none_that_was_not_won():
+    assert joules_per_point(600.0, 12.0) == 50.0
+    assert joules_per_point(600.0, 0.0) is None
+    assert joules_per_point(600.0, -3.0) is None
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_equal_parts_sum_to_the_whole(parts: int):
+    assert total([share(Energy(12.0, 6.0, 24.0, "rapl"), parts)] * parts) == Energy(12.0, 6.0, 24.0, "rapl")
 
 
 def test_a_site_cannot_take_less_than_its_machines():

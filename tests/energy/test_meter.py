@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from glam.energy.account import METHODS_BEST_FIRST
 from glam.energy.meter import METERS, PowerModelMeter, open_meter
 from glam.energy.rapl import RaplMeter
 
@@ -74,7 +75,7 @@ def test_watts_out_of_order_are_refused():
 
 @pytest.mark.parametrize("name", METERS)
 def test_every_meter_that_is_here_reads_its_own_method(name: str):
-    if METERS[name]() is None:
+    if METERS[name](()) is None:
         with pytest.raises(ValueError, match="cannot be read on this machine"):
             open_meter(name)
         return
@@ -86,10 +87,18 @@ def test_every_meter_that_is_here_reads_its_own_method(name: str):
 
 
 def test_the_best_meter_of_this_machine_is_taken():
-    best = next(name for name, make in METERS.items() if make() is not None)
+    assert list(METERS) == ["nvml_counter", "nvml_power", "rapl", "power_model", "none"] == list(METHODS_BEST_FIRST)
+    best = next(name for name, make in METERS.items() if make(()) is not None)
     assert open_meter().method == best
 
 
+def test_only_a_meter_of_a_process_covers_less_than_a_node():
+    assert [(name, meter.covers) for name in METERS if (meter := METERS[name](())) and meter.per_process] == [
+        ("power_model", "busy cores"),
+        ("none", None),
+    ]
+
+
 def test_an_unknown_meter_is_refused_with_what_exists():
-    with pytest.raises(ValueError, match="known: rapl, power_model, none"):
+    with pytest.raises(ValueError, match="known: nvml_counter, nvml_power, rapl, power_model, none"):
         open_meter("wattmeter")

@@ -50,6 +50,7 @@ def make_run(folder: Folder, *, model: ModelConfig = TOY, save_every: int = 100,
         config=TrainConfig(**config),
         batches=Stream(global_batch_size=config["global_batch_size"]),
         heldout_rows=Stream().rows(10_000, 0, 3).tolist(),
+        heldout_units=("one", "two", "one"),
         end_of_text=0,
         options=RunOptions(log_every=1, save_every=save_every),
     )

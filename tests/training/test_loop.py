@@ -10,11 +10,11 @@ import torch
 
 from glam.config import ModelConfig, RunOptions, TrainConfig
 from glam.model.saved import load_model
-from glam.records import HeldoutPoint, StepMetrics
+from glam.records import HeldoutPoint, HeldoutRows, StepMetrics
 from glam.store import Folder, Store, StoreError
 from glam.study import dense_twin
 from glam.training.checkpoint import CHECKPOINTS, OPTIMIZER, discard
-from glam.training.loop import HELDOUT, STEPS
+from glam.training.loop import HELDOUT, HELDOUT_ROWS, STEPS
 from glam.training.position import TOTALS, Position
 from glam.training.stability import step_to_go_back_to
 from tests.training.conftest import TOY, final_weights, make_run, train_through
@@ -49,6 +49,16 @@ def test_records_of_an_interrupted_run_are_those_of_a_straight_one(folder: Folde
         )
         assert straight == resumed
         assert [step for step, _, _ in straight] == ([1, 2, 3, 4, 5, 6] if name == STEPS else [2, 4, 6])
+    assert folder.read(HELDOUT_ROWS, HeldoutRows) == other_folder.read(HELDOUT_ROWS, HeldoutRows)
+
+
+def test_the_rows_of_a_held_out_point_make_its_loss(folder: Folder) -> None:
+    train_through(make_run(folder))
+    points, rows = folder.read(HELDOUT, HeldoutPoint), folder.read(HELDOUT_ROWS, HeldoutRows)
+    assert [each.step for each in rows] == [each.step for each in points]
+    for point, each in zip(points, rows, strict=True):
+        assert (each.tokens, each.units) == ((16, 16, 16), ("one", "two", "one"))
+        assert sum(each.nats) / sum(each.tokens) == pytest.approx(point.loss)
 
 
 def test_time_goes_on_over_attempts(folder: Folder) -> None:
@@ -138,6 +148,7 @@ def test_a_continued_run_that_is_killed_while_it_copies_has_the_whole_curve(
     monkeypatch.undo()
     train_through(dataclasses.replace(make_run(continued, num_steps=8, continues=4), origin=short))
     assert [point.step for point in continued.read(HELDOUT, HeldoutPoint)] == [2, 4, 6, 8]
+    assert [rows.step for rows in continued.read(HELDOUT_ROWS, HeldoutRows)] == [2, 4, 6, 8]
     assert [each.step for each in continued.read(STEPS, StepMetrics)] == list(range(1, 9))
 
 

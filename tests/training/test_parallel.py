@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from glam.config import ModelConfig, RunOptions, TrainConfig, replace
 from glam.model.transformer import Transformer
-from glam.records import HeldoutPoint, StepMetrics
+from glam.records import HeldoutPoint, HeldoutRows, StepMetrics
 from glam.store import Folder, Store
 from glam.study import dense_twin
 from glam.training.checkpoint import discard
@@ -107,6 +107,11 @@ def test_every_layout_agrees_with_one_worker(
             assert [(r.step, r.tokens) for r in one] == [(r.step, r.tokens) for r in several]
             losses = pytest.approx([r.loss for r in one], rel=TOLERANCE[precision])
             assert [r.loss for r in several] == losses, folder
+        rows = [each.read("heldout_rows.jsonl", HeldoutRows) for each in (alone, folder)]
+        assert len(rows[0]) == len(rows[1]) > 0
+        for one, several in zip(*rows, strict=True):
+            assert (one.step, one.units) == (several.step, several.units)
+            assert several.nats == pytest.approx(one.nats, rel=TOLERANCE[precision])
         assert position(folder).stream_hash == position(alone).stream_hash
 
 

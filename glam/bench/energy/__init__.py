@@ -1,0 +1,1 @@
+"""Energy: our meter beside codecarbon's, on the same seconds."""
