@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 SCHEMA_VERSION = 1
 
 EnergyMethod = Literal["nvml_counter", "nvml_power", "rapl", "power_model", "none"]
+EnergyCovers = Literal["gpus", "packages and memory", "busy cores"]
 
 
 class Record(BaseModel):
@@ -128,6 +129,18 @@ class HeldoutPoint(Record):
     energy_joules: float | None = None
 
 
+class HeldoutRows(Record):
+    """Of a `HeldoutPoint`, its rows in their order: what an interval of a curve resamples."""
+
+    step: int
+    nats: tuple[float, ...]
+    """Negative log-likelihood of each row."""
+    tokens: tuple[int, ...]
+    """That were predicted in each row."""
+    units: tuple[str, ...]
+    """Held-out unit (package, file) of the document that each row is a piece of."""
+
+
 class EnergyReading(Record):
     """One raw sample of a meter on one node."""
 
@@ -138,6 +151,21 @@ class EnergyReading(Record):
     """Counter since an arbitrary origin; differences mean something."""
     low_joules: float | None = None
     high_joules: float | None = None
+    step: int | None = None
+    """Steps that the run had done when it was taken; None: not of a run."""
+
+
+class EnergyUse(Record):
+    """What a piece of work used, or a whole stage."""
+
+    method: EnergyMethod
+    covers: EnergyCovers | None
+    """What of the machine is in it; None: unknown, or parts cover different things."""
+    energy_joules: float | None
+    low_joules: float | None = None
+    high_joules: float | None = None
+    seconds: float
+    """Of the windows that were measured: the sum over processes where each has its own meter, else of the node."""
 
 
 class ItemScore(Record):
@@ -186,6 +214,10 @@ class Scored(Record):
     """Choices that reached each expert, by mixture layer; None: a dense model, or not counted."""
     seconds: float
     """Of computation, over all processes."""
+    energy_joules: float | None = None
+    energy_low_joules: float | None = None
+    energy_high_joules: float | None = None
+    energy_method: EnergyMethod = "none"
 
 
 class EvalResult(Record):
@@ -215,6 +247,11 @@ class EvalResult(Record):
     """Items that do not fit the model's rows and were not asked; not among `num_examples`."""
     seconds: float | None = None
     """Of computation, over all processes."""
+    energy_joules: float | None = None
+    """Over all processes; unknown where one piece's is."""
+    energy_low_joules: float | None = None
+    energy_high_joules: float | None = None
+    energy_method: EnergyMethod = "none"
 
 
 class RunSummary(Record):
@@ -236,6 +273,10 @@ class RunSummary(Record):
     energy_low_joules: float | None = None
     energy_high_joules: float | None = None
     energy_method: EnergyMethod
+    """The weakest of its steps."""
+    idle_watts: float | None = None
+    """Of what the meters cover, on all nodes, shortly before the steps of the last attempt that could measure it; it is
+    not subtracted from the energy. None: the meters cannot see it."""
     skipped_steps: int = 0
     detours: tuple[Detour, ...] = ()
     stream_hash: str | None = None
@@ -268,6 +309,67 @@ class Certificate(Record):
     def same(self) -> bool:
         """The same text in the same order, and the same weights to the last bit."""
         return (self.stream_hash, self.weights_sha256) == (self.stream_hash_again, self.weights_sha256_again)
+
+
+class Machine(Record):
+    """What a measurement of speed was made on: numbers without it mean nothing."""
+
+    processor: str | None
+    """Its name; None: unknown."""
+    gpu: str | None
+    """Name of the GPU that did the work; None: the processor did it."""
+    cores: int
+    """That the work might use."""
+    torch: str
+
+
+class InferencePoint(Record):
+    """Greedy generation at one batch size, medians over rounds in which the arms take turns."""
+
+    batch_size: int
+    tokens_per_second: float
+    """New tokens of all rows over the seconds of the whole call, the reading of the prompts included."""
+    call_seconds: tuple[float, ...]
+    """Of a call, by round: the mean of those that a round has time for."""
+    first_token_seconds: float
+    """From the start of a call to the first new token of every row."""
+    joules_per_token: float | None
+    """Energy of the whole calls, over their new tokens."""
+    low_joules_per_token: float | None = None
+    high_joules_per_token: float | None = None
+    energy_method: EnergyMethod = "none"
+    call_joules: tuple[float | None, ...]
+    """Of a call, by round, as `call_seconds`."""
+    flops_per_token: float
+    """Counted, not measured: forward of one new token, attending to the mean number of positions; reading the prompts
+    is not in it."""
+    weight_bytes: int
+    """Of all weights, those of experts that no token chose included."""
+    cache_bytes: int
+    """Of keys and values of all rows at their full length."""
+    peak_bytes: int
+    """The most that the process held so far, batch sizes in rising order, above what it held before it had weights;
+    on a GPU the most that was allocated there at this batch size."""
+
+
+class InferenceResult(Record):
+    """What a trained model takes to write text on one machine."""
+
+    label: str
+    """Of the run or checkpoint."""
+    run_fingerprint: str | None
+    """None: a folder that is no run of the store."""
+    prompt_tokens: int
+    """Of every row."""
+    new_tokens: int
+    """That every row writes."""
+    threads: int
+    prompts: Literal["held-out text", "random ids"]
+    session: str
+    """The same for arms that took turns with each other."""
+    machine: Machine
+    points: tuple[InferencePoint, ...]
+    """In rising order of batch sizes."""
 
 
 class FileEntry(Record):

@@ -4,7 +4,8 @@ Fair by construction: a Study whose arms differ outside `varies` cannot be made,
 equal FLOPs per token is checked for it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations, groupby
 from typing import Annotated, Any, Literal, Self
 
@@ -14,9 +15,22 @@ from pydantic import BaseModel, Field, model_validator
 from glam.config import Config, Experiment, ModelConfig, RunOptions, replace
 from glam.counting import count
 
-Match = Literal["flops_per_token", "as_published", "none"]
-FLOPS_TOLERANCE = 0.005
-"""Largest relative difference in FLOPs per token between matched arms, the router left aside."""
+Match = Literal["flops_per_token", "active_params", "as_published", "none"]
+TOLERANCE = 0.005
+"""Largest relative difference in what matched arms have equal; in FLOPs per token the router is left aside."""
+MIXTURE_FIELDS = (
+    "num_experts",
+    "top_k",
+    "expert_hidden_dim",
+    "expert_gated",
+    "expert_activation",
+    "router",
+    "routing_group_tokens",
+    "capacity_factor",
+    "second_policy",
+    "router_bias_rate",
+)
+"""Of a ModelConfig: what a model without mixture layers has no use for."""
 
 
 class Study(Config):
@@ -61,8 +75,8 @@ class Study(Config):
             ]
             if outside:
                 raise ValueError(f"arms {one!r} and {two!r} differ outside varies={self.varies}: {', '.join(outside)}")
-            if self.match == "flops_per_token":
-                _check_equal_flops(one, first, two, second)
+            if self.match in MATCHES:
+                MATCHES[self.match](one, first.model, two, second.model)
         for seeds in (self.seeds, *self.arm_seeds.values()):
             if len(set(seeds)) != len(seeds):
                 raise ValueError(f"seeds={seeds} repeats a seed; two equal runs are one")
@@ -94,9 +108,54 @@ def dense_twin(sparse: ModelConfig) -> ModelConfig:
     Kind and activation of the experts stay, so FLOPs per token agree but for the router. Raises
     ValueError for a model that is dense already.
     """
-    if sparse.num_experts == 1:
-        raise ValueError("the model is dense already: num_experts=1")
+    _require_sparse(sparse)
     return replace(sparse, num_experts=1, top_k=1, expert_hidden_dim=sparse.top_k * sparse.expert_hidden_dim)
+
+
+def dense_as_published(sparse: ModelConfig) -> ModelConfig:
+    """The model of the paper's dense rows (arXiv:2112.06905, table 4): all layers gated feed-forwards of `hidden_dim`.
+
+    Neither FLOPs nor parameters agree with the sparse model's. Raises ValueError for a model that is dense already.
+    """
+    _require_sparse(sparse)
+    unused = {name: ModelConfig.model_fields[name].default for name in MIXTURE_FIELDS}
+    return replace(sparse, **unused, moe_every=0, dense_gated=True)
+
+
+def equal_active_params(sparse: ModelConfig) -> ModelConfig:
+    """The dense twin, wider by the weights of the router: as many parameters as are active in a token.
+
+    Raises ValueError for a model that is dense already, and where no width comes within TOLERANCE of it.
+    """
+    twin = dense_twin(sparse)
+    # A router has model_dim weights an expert, a unit of width as many for each matrix.
+    width = twin.expert_hidden_dim + round(sparse.num_experts / (3 if sparse.expert_gated else 2))
+    twin = replace(twin, expert_hidden_dim=width)
+    active, wanted = count(twin).active_params, count(sparse).active_params
+    if _differ(active, wanted):
+        raise ValueError(
+            f"no dense twin has the {wanted:,} active parameters of this model within {TOLERANCE:.1%}: a width of "
+            f"{width} has {active:,}; take a larger model, or match by FLOPs"
+        )
+    return twin
+
+
+Twin = Callable[[ModelConfig], ModelConfig]
+TWINS: dict[Match, Twin] = {
+    "flops_per_token": dense_twin,
+    "active_params": equal_active_params,
+    "as_published": dense_as_published,
+}
+"""The dense model that a sparse one is held against, by what they have equal."""
+
+
+def twin_of(dense: ModelConfig, sparse: ModelConfig) -> Twin | None:
+    """Which of TWINS makes `dense` of `sparse`; None: none does."""
+    for twin in TWINS.values():
+        with suppress(ValueError):  # a model that has no such twin
+            if twin(sparse) == dense:
+                return twin
+    return None
 
 
 def override(study: Study, settings: Sequence[str]) -> Study:
@@ -151,32 +210,66 @@ def changed_fields(first: Mapping[str, Any], second: Mapping[str, Any], prefix: 
     return found
 
 
-def _check_equal_flops(one: str, first: Experiment, two: str, second: Experiment) -> None:
-    flops = []
-    for experiment in (first, second):
-        counts = count(experiment.model)
-        flops.append(counts.forward_flops_per_token - counts.router_flops)
-    if abs(flops[0] - flops[1]) > FLOPS_TOLERANCE * max(flops):
+def _check_equal_flops(one: str, first: ModelConfig, two: str, second: ModelConfig) -> None:
+    flops = [counts.forward_flops_per_token - counts.router_flops for counts in (count(first), count(second))]
+    if _differ(*flops):
         raise ValueError(
             f"match='flops_per_token': {one!r} takes {flops[0]:,} and {two!r} {flops[1]:,} FLOPs per token: "
             "make one arm the dense_twin of the other, or set match"
         )
 
 
+def _check_equal_active_params(one: str, first: ModelConfig, two: str, second: ModelConfig) -> None:
+    active = [count(model).active_params for model in (first, second)]
+    if _differ(*active):
+        raise ValueError(
+            f"match='active_params': {one!r} has {active[0]:,} and {two!r} {active[1]:,} parameters active in a token: "
+            "make one arm the equal_active_params of the other, or set match"
+        )
+
+
+def _check_as_published(one: str, first: ModelConfig, two: str, second: ModelConfig) -> None:
+    dense = [model if model.num_experts == 1 else dense_as_published(model) for model in (first, second)]
+    if dense[0] != dense[1]:
+        fields = ", ".join(path for path, _, _ in changed_fields(dense[0].model_dump(), dense[1].model_dump()))
+        raise ValueError(
+            f"match='as_published': the dense models of {one!r} and {two!r} differ in {fields}: make one arm the "
+            "dense_as_published of the other, or set match"
+        )
+
+
+MATCHES: dict[Match, Callable[[str, ModelConfig, str, ModelConfig], None]] = {
+    "flops_per_token": _check_equal_flops,
+    "active_params": _check_equal_active_params,
+    "as_published": _check_as_published,
+}
+"""What a study's claim is checked by, given the names and models of two arms; `none` claims nothing."""
+
+
+def _differ(one: int, two: int) -> bool:
+    return abs(one - two) > TOLERANCE * max(one, two)
+
+
+def _require_sparse(model: ModelConfig) -> None:
+    if model.num_experts == 1:
+        raise ValueError("the model is dense already: num_experts=1")
+
+
 def _change_arms(arms: Mapping[str, Experiment], changes: Mapping[str, Any]) -> dict[str, Experiment]:
     changed = {name: replace(arm, **changes) for name, arm in arms.items() if arm.model.num_experts > 1}
-    twins = {dense_twin(arms[name].model): name for name in changed} if "model" in changes else {}
+    sparse_arms = tuple(changed) if "model" in changes else ()
     for name, arm in arms.items():
         if name in changed:
             continue
-        sparse = twins.get(arm.model)
-        if sparse is None:
+        twins = {each: twin_of(arm.model, arms[each].model) for each in sparse_arms}
+        sparse, twin = next(((each, twin) for each, twin in twins.items() if twin), (None, None))
+        if sparse is None or twin is None:
             changed[name] = replace(arm, **changes)
         elif changed[sparse].model.num_experts == 1:
             raise ValueError(f"with num_experts=1 the arms {sparse!r} and {name!r} would be the same model")
         else:
             others = {part: change for part, change in changes.items() if part != "model"}
-            changed[name] = replace(arm, model=dense_twin(changed[sparse].model), **others)
+            changed[name] = replace(arm, model=twin(changed[sparse].model), **others)
     judges = {arm.data: name for name, arm in arms.items()}
     for name, arm in arms.items():
         if arm.data.judged_as in judges:  # another arm's preparation, and that has changed

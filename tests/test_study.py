@@ -3,9 +3,20 @@
 import pytest
 from pydantic import ValidationError
 
-from glam.config import replace
+from glam.config import ModelConfig, replace
+from glam.counting import count
 from glam.recipes import RECIPES, recipe, smoke
-from glam.study import Study, dense_twin, override
+from glam.study import (
+    TWINS,
+    Match,
+    Study,
+    dense_as_published,
+    dense_twin,
+    equal_active_params,
+    override,
+    twin_of,
+)
+from glam.variants import VARIANTS
 
 
 def test_arms_may_differ_only_where_the_study_varies() -> None:
@@ -105,6 +116,83 @@ def test_every_recipe_is_a_fair_study_that_survives_json(name: str) -> None:
     assert Study.model_validate_json(study.model_dump_json()) == study
 
 
-def test_twin_of_a_dense_model_is_an_error() -> None:
+@pytest.mark.parametrize("match", TWINS)
+def test_twin_of_a_dense_model_is_an_error(match: Match) -> None:
     with pytest.raises(ValueError, match="dense already"):
-        dense_twin(smoke().arms["dense"].model)
+        TWINS[match](smoke().arms["dense"].model)
+
+
+SPARSE = {name: model for name, model in VARIANTS.items() if model.num_experts > 1}
+
+
+@pytest.mark.parametrize("name", [name for name in SPARSE if name.startswith("glam_") and name != "glam_64b_64e"])
+def test_the_papers_dense_rows_are_the_twins_as_published(name: str) -> None:
+    assert dense_as_published(SPARSE[name]) == VARIANTS[name.rpartition("_")[0]]
+
+
+def test_the_dense_twin_as_published_is_gated_throughout() -> None:
+    model = dense_as_published(replace(SPARSE["toy_4e"], dense_gated=False, router="top2_capacity"))
+    assert (model.num_mixture_layers, model.dense_gated, model.expert_hidden_dim) == (0, True, model.hidden_dim)
+    assert model.router == ModelConfig.model_fields["router"].default
+
+
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("name", SPARSE)
+def test_active_parameters_of_that_twin_agree(name: str, gated: bool) -> None:
+    sparse = replace(SPARSE[name], expert_gated=gated)
+    twin = equal_active_params(sparse)
+    counts = count(twin)
+    assert counts.total_params == counts.active_params
+    assert counts.active_params == pytest.approx(count(sparse).active_params, rel=0.005)
+    assert twin.expert_hidden_dim > dense_twin(sparse).expert_hidden_dim
+
+
+def test_a_model_too_small_for_such_a_twin_is_refused() -> None:
+    tiny = ModelConfig(
+        vocab_size=2,
+        num_layers=1,
+        model_dim=1,
+        num_heads=1,
+        head_dim=2,
+        hidden_dim=1,
+        num_experts=5,
+        top_k=2,
+        positions="rope",
+        moe_every=1,
+    )
+    with pytest.raises(ValueError, match=r"no dense twin has the 22 active parameters .* width of 4 has 21"):
+        equal_active_params(tiny)
+
+
+def held_against(match: Match, twin: Match) -> Study:
+    study = smoke()
+    dense = replace(study.arms["dense"], model=TWINS[twin](study.arms["sparse"].model))
+    return replace(study, match=match, arms={**study.arms, "dense": dense})
+
+
+@pytest.mark.parametrize("match", TWINS)
+def test_a_claim_is_met_by_its_own_twin(match: Match) -> None:
+    study = held_against(match, match)
+    assert twin_of(study.arms["dense"].model, study.arms["sparse"].model) is TWINS[match]
+
+
+@pytest.mark.parametrize(
+    ("match", "twin", "message"),
+    [
+        ("flops_per_token", "as_published", "FLOPs per token: make one arm the dense_twin"),
+        ("active_params", "as_published", "parameters active in a token: make one arm the equal_active_params"),
+        ("as_published", "flops_per_token", "differ in expert_hidden_dim, moe_every: make one arm the dense_as_pub"),
+    ],
+)
+def test_a_claim_is_refused_with_another_twin(match: Match, twin: Match, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        held_against(match, twin)
+
+
+@pytest.mark.parametrize("match", TWINS)
+def test_override_derives_every_kind_of_twin_anew(match: Match) -> None:
+    study = override(held_against(match, match), ["model.hidden_dim=96", "model.num_experts=8", "train.num_steps=7"])
+    sparse, dense = study.arms["sparse"].model, study.arms["dense"].model
+    assert (sparse.hidden_dim, sparse.num_experts) == (96, 8)
+    assert dense == TWINS[match](sparse)
+    assert study.arms["dense"].train.num_steps == 7

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from glam.analysis.curves import AXES, Axis, Curve, Reading, cost_to_reach, loss_at, total_cost
 from glam.analysis.evidence import RunEvidence, Score, TaskKey
 from glam.analysis.significance import SIGNIFICANCE_LEVEL, PairedTest, holm, paired_test
+from glam.analysis.speedup import Resampled, compare_speed, resample
 from glam.analysis.statistics import Interval, UnpairedError, cluster_sums, paired_interval
 from glam.analysis.verdict import AxisComparison, Estimate, SeedReading, TaskComparison, Winner
 from glam.config import TrainConfig
@@ -99,11 +100,15 @@ def winner(difference: Estimate, *, higher_is_better: bool) -> Winner:
 def compare_axes(
     first: Runs, second: Runs, first_train: TrainConfig, second_train: TrainConfig
 ) -> list[AxisComparison]:
-    """Held-out curves read at equal cost and at equal loss, along every axis, seed by seed."""
+    """Held-out curves read at equal cost and at equal loss, and the speed-up, along every axis, seed by seed."""
     curves = {
         seed: (_curve(first[seed], first_train), _curve(second[seed], second_train)) for seed in first if seed in second
     }
-    return [_axis(axis, curves) for axis in AXES]
+    try:
+        resampled = resample(curves)
+    except UnpairedError as error:
+        resampled = str(error)
+    return [_axis(axis, curves, resampled) for axis in AXES]
 
 
 def mean(values: Sequence[float | None]) -> float | None:
@@ -118,7 +123,7 @@ def total(values: Sequence[float | None]) -> float | None:
     return None if average is None else math.fsum(value for value in values if value is not None)
 
 
-def _axis(axis: Axis, curves: Mapping[int, tuple[Curve, Curve]]) -> AxisComparison:
+def _axis(axis: Axis, curves: Mapping[int, tuple[Curve, Curve]], resampled: Resampled | str) -> AxisComparison:
     seeds = [_seed_reading(axis, seed, *pair) for seed, pair in curves.items()]
     ratios = [
         math.log(each.first_cost / each.second_cost)
@@ -127,12 +132,14 @@ def _axis(axis: Axis, curves: Mapping[int, tuple[Curve, Curve]]) -> AxisComparis
         for each in seeds
     ]
     mean_log_ratio = mean(ratios)
+    speedup = compare_speed(axis, curves, resampled)
     return AxisComparison(
         axis=axis,
         seeds=tuple(seeds),
         loss_difference=mean([each.loss_difference for each in seeds]),
         cost_ratio=None if mean_log_ratio is None else math.exp(mean_log_ratio),
-        notes=tuple(dict.fromkeys(note for each in seeds for note in each.notes)),
+        speedup=speedup,
+        notes=tuple(dict.fromkeys((*(note for each in seeds for note in each.notes), *speedup.notes))),
     )
 
 
@@ -191,7 +198,7 @@ def _estimate(interval: Interval) -> Estimate:
 
 
 def _curve(run: RunEvidence, train: TrainConfig) -> Curve:
-    return Curve(run.heldout, run.summary.flops_per_token, train)
+    return Curve(run.heldout, run.summary.flops_per_token, train, run.heldout_rows)
 
 
 def _value(score: Score | None) -> float | None:

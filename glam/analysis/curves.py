@@ -1,15 +1,22 @@
 """Reading held-out curves at equal tokens, FLOPs, seconds and joules. Pure arithmetic on `HeldoutPoint`s."""
 
-import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, get_args
 
+import numpy as np
+
 from glam.config import TrainConfig
-from glam.records import HeldoutPoint
+from glam.records import HeldoutPoint, HeldoutRows
 
 Axis = Literal["tokens", "flops", "seconds", "joules"]
 AXES: tuple[Axis, ...] = get_args(Axis)
+COST_WORDS: dict[Axis, str] = {
+    "tokens": "tokens",
+    "flops": "training FLOPs",
+    "seconds": "seconds",
+    "joules": "joules",
+}
 READABLE_EARLY = ("constant", "flat", "inverse_sqrt")
 """Schedules that do not know where they end: a point on the way is what a shorter run would have reached."""
 
@@ -22,6 +29,8 @@ class Curve:
     flops_per_token: float
     """Training FLOPs."""
     train: TrainConfig
+    rows: tuple[HeldoutRows, ...] = ()
+    """Of the points whose rows were kept."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ def total_cost(curve: Curve, axis: Axis) -> float | None:
 
 def loss_at(curve: Curve, axis: Axis, at: float) -> Reading:
     """Held-out loss when `at` had been spent, linear between points; None outside the curve."""
-    known = _known(curve, axis)
+    known = known_costs(curve, axis)
     if isinstance(known, Reading):
         return known
     for (left, one), (right, two) in pairwise(known if len(known) > 1 else known * 2):
@@ -61,23 +70,42 @@ def loss_at(curve: Curve, axis: Axis, at: float) -> Reading:
 
 
 def cost_to_reach(curve: Curve, axis: Axis, loss: float) -> Reading:
-    """What had been spent when the held-out loss first fell to `loss`; None where it never did.
-
-    Between two points the loss is taken to fall linearly in the logarithm of the cost.
-    """
-    known = _known(curve, axis)
+    """What had been spent when the held-out loss first fell to `loss`, as `crossings`; None where it never did."""
+    known = known_costs(curve, axis)
     if isinstance(known, Reading):
         return known
-    if known[0][1].loss <= loss:
-        if len(known) == 1 or known[0][1].loss == loss:
-            return Reading(known[0][0], early_reading(curve.train, known[0][1].step))
+    log_costs = np.log([spent for spent, _ in known])
+    losses = np.array([point.loss for _, point in known])
+    (crossing,) = crossings(log_costs, losses[None], np.array([loss]))
+    if crossing == -np.inf and len(known) > 1:
         return Reading(None, f"already below {loss:.4f} at the first point of the curve")
-    for (left, one), (right, two) in pairwise(known):
-        if two.loss <= loss:
-            part = (one.loss - loss) / (one.loss - two.loss)
-            value = math.exp(math.log(left) + part * (math.log(right) - math.log(left)))
-            return Reading(value, early_reading(curve.train, one.step + part * (two.step - one.step)))
-    return Reading(None, f"never reached {loss:.4f}; the best was {min(point.loss for _, point in known):.4f}")
+    if crossing == np.inf:
+        return Reading(None, f"never reached {loss:.4f}; the best was {losses.min():.4f}")
+    crossing = max(crossing, log_costs[0])
+    return Reading(float(np.exp(crossing)), early_reading(curve.train, step_at(curve, log_costs, crossing)))
+
+
+def crossings(log_cost_P: np.ndarray, loss_RP: np.ndarray, target_R: np.ndarray) -> np.ndarray:
+    """[R] the logarithm of the cost at which each of R curves of P points first falls to its target.
+
+    Between two points the loss is taken to fall linearly in the logarithm of the cost. Infinite where no point is as
+    low, minus infinity where the first one is already lower.
+    """
+    reached_RP = loss_RP <= target_R[:, None]
+    right_R = reached_RP.argmax(axis=1)
+    left_R = np.maximum(right_R - 1, 0)
+    row_R = np.arange(len(loss_RP))
+    above_R, fall_R = loss_RP[row_R, left_R] - target_R, loss_RP[row_R, left_R] - loss_RP[row_R, right_R]
+    part_R = np.divide(above_R, fall_R, out=np.zeros_like(fall_R), where=fall_R > 0)
+    crossing_R = log_cost_P[left_R] + part_R * (log_cost_P[right_R] - log_cost_P[left_R])
+    crossing_R[loss_RP[:, 0] < target_R] = -np.inf
+    crossing_R[~reached_RP.any(axis=1)] = np.inf
+    return crossing_R
+
+
+def step_at(curve: Curve, log_cost_P: np.ndarray, log_cost: float) -> float:
+    """The step at which so much had been spent, given the logarithms of the costs of all points; never beyond them."""
+    return float(np.interp(log_cost, log_cost_P, [point.step for point in curve.points]))
 
 
 def early_reading(train: TrainConfig, step: float) -> str:
@@ -91,7 +119,8 @@ def early_reading(train: TrainConfig, step: float) -> str:
     return ""
 
 
-def _known(curve: Curve, axis: Axis) -> list[tuple[float, HeldoutPoint]] | Reading:
+def known_costs(curve: Curve, axis: Axis) -> list[tuple[float, HeldoutPoint]] | Reading:
+    """(cost, point) of every point; a reading without a value where the curve is empty or a cost unknown."""
     costs = [(cost(point, axis, curve.flops_per_token), point) for point in curve.points]
     known = [(spent, point) for spent, point in costs if spent is not None and spent > 0]
     if not costs:

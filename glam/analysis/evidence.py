@@ -6,11 +6,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from glam.records import EvalResult, HeldoutPoint, ItemScore, Record, RunSummary, StepMetrics
+from glam.records import EvalResult, HeldoutPoint, HeldoutRows, ItemScore, Record, RunSummary, StepMetrics
 from glam.store import Folder, StoreError
 from glam.store.tables import read_table
 
-SUMMARY, STEPS, HELDOUT = "summary.json", "steps.jsonl", "heldout.jsonl"
+SUMMARY, STEPS, HELDOUT, HELDOUT_ROWS = "summary.json", "steps.jsonl", "heldout.jsonl", "heldout_rows.jsonl"
 RESULT, ITEMS = "result.json", "items.parquet"
 PAIRED = ("item_id", "cluster", "value", "weight", "bytes", "margin", "chosen")
 """What comparisons read of an item; prompts and answers would fill the memory."""
@@ -39,6 +39,8 @@ class RunEvidence:
     scores: Mapping[TaskKey, Score]
     numerics: Mapping[str, object]
     """Of the run's manifest."""
+    heldout_rows: tuple[HeldoutRows, ...] = ()
+    """In order of steps, each step once; empty for a run from before they were kept."""
 
 
 def read_run(run_folder: Folder, score_folders: Sequence[Folder]) -> RunEvidence:
@@ -57,12 +59,14 @@ def read_run(run_folder: Folder, score_folders: Sequence[Folder]) -> RunEvidence
     # A step that was repeated after an interruption is written again; the last writing counts.
     steps = {each.step: each for each in run_folder.read(STEPS, StepMetrics)}
     points = {each.step: each for each in run_folder.read(HELDOUT, HeldoutPoint)}
+    rows = {each.step: each for each in run_folder.read(HELDOUT_ROWS, HeldoutRows)}
     return RunEvidence(
         summary=_record(run_folder, SUMMARY, RunSummary),
         steps=tuple(steps[step] for step in sorted(steps)),
         heldout=tuple(points[step] for step in sorted(points)),
         scores=scores,
         numerics=run_folder.manifest().numerics,
+        heldout_rows=tuple(rows[step] for step in sorted(rows)),
     )
 
 

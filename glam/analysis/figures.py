@@ -8,13 +8,15 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
 from glam.analysis.curves import Axis, cost
-from glam.analysis.verdict import Contrast, RunRecord, TaskComparison, Verdict
+from glam.analysis.laws import LAWS
+from glam.analysis.verdict import Contrast, RunRecord, ScalingFit, TaskComparison, Verdict
 
 INK, MUTED, GRID = "#010101", "#020202", "#030303"
 ARMS = ("#0a0101", "#0a0102", "#0a0103", "#0a0104", "#0a0105", "#0a0106")
@@ -118,6 +120,33 @@ def difference_chart(contrast: Contrast) -> str | None:
             salt=f"difference-{contrast.first}-{contrast.second}",
             label="Paired differences with 95 % intervals",
         )
+
+
+def scaling_chart(fits: Sequence[ScalingFit]) -> str | None:
+    """The ends of runs and the laws through them, a colour a law; all `fits` are of one axis. None without a loss."""
+    known = [[(point.x, point.loss) for point in fit.points if point.loss is not None] for fit in fits]
+    if not any(known):
+        return None
+    in_flops = fits[0].axis == "flops"
+    with rc_context(STYLE):
+        figure, axes = _canvas(9.4, 3.4)
+        axes.set_xscale("log", base=10 if in_flops else 2)
+        for number, (fit, points) in enumerate(zip(fits, known, strict=True)):
+            colour, xs = ARMS[number % len(ARMS)], [x for x, _ in points]
+            axes.plot(xs, [loss for _, loss in points], linestyle="none", marker="o", markersize=4.5, color=colour)
+            if fit.parameters:
+                law, between = LAWS[fit.formula], np.geomspace(min(xs), max(xs), 60)
+                values = np.array([fit.parameters[name].value for name in law.parameters])
+                x = np.log(between / fit.reference_flops) if fit.reference_flops is not None else np.log2(between)
+                axes.plot(between, law.predict(values, x), linewidth=1.4, color=colour)
+        numbers = sorted({x for points in known for x, _ in points})
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if in_flops else FixedLocator(numbers))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(EngFormatter(sep="") if in_flops else ScalarFormatter())
+        label = "training FLOPs of the run" if in_flops else "number of experts; 1 is dense"
+        axes.set_xlabel(label)
+        axes.set_ylabel("held-out nats per token")
+        return _svg(figure, salt=f"scaling-{fits[0].axis}", label=f"Held-out loss over sizes against {label}")
 
 
 def _points(record: RunRecord, axis: Axis) -> list[tuple[float, float]]:

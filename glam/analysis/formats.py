@@ -65,9 +65,16 @@ def quantity(value: float | None, unit: str = "") -> str:
     return f"{value:.3g} {unit}".strip()
 
 
-def energy(joules: float | None, low: float | None, high: float | None, method: EnergyMethod) -> str:
-    """Joules with their range and how they were obtained."""
+def energy(
+    joules: float | None,
+    low: float | None,
+    high: float | None,
+    method: EnergyMethod,
+    idle_watts: float | None = None,
+) -> str:
+    """Joules with their range and how they were obtained, and the power of the idle machine where that is known."""
+    idle = "" if idle_watts is None else f", idle {quantity(idle_watts, 'W')}"
     if joules is None:
-        return UNKNOWN
+        return UNKNOWN + idle
     ends = f" [{quantity(low)}, {quantity(high)}]" if low is not None and high is not None and low < high else ""
-    return f"{quantity(joules, 'J')}{ends} ({METHOD_WORDS[method]})"
+    return f"{quantity(joules, 'J')}{ends} ({METHOD_WORDS[method]}){idle}"

@@ -5,6 +5,7 @@ from typing import get_args
 
 from glam.analysis.comparison import HELDOUT_TASK, compare_axes, compare_loss, compare_task, decide, mean, total
 from glam.analysis.evidence import RunEvidence
+from glam.analysis.scaling import scaling_fits
 from glam.analysis.sentences import caveats, conclusion, detour_caveats, findings, overlap_caveats
 from glam.analysis.verdict import ArmSummary, Contrast, RunRecord, Verdict
 from glam.records import EnergyMethod
@@ -56,6 +57,7 @@ def judge(
         ),
         contrasts=tuple(contrasts),
         numerics_differences=tuple(numerics),
+        scaling=scaling_fits(study, {key: run.summary for key, run in evidence.items()}),
         data=None if data is None else dict(data),
         sentence=" ".join(each.sentence for each in contrasts)
         or f"One arm, {next(iter(study.arms))}: nothing to compare it with.",
@@ -127,6 +129,7 @@ def _arm(arm: str, runs: Sequence[RunEvidence]) -> ArmSummary:
         energy_low_joules=total([each.energy_low_joules for each in summaries]),
         energy_high_joules=total([each.energy_high_joules for each in summaries]),
         energy_method=METHODS_BEST_FIRST[weakest],
+        idle_watts=mean([each.idle_watts for each in summaries]),
         joules_per_token=None if energy is None else energy / tokens,
         load_imbalance=mean([each.load_imbalance for each in last]),
         dropped_fraction=mean([each.dropped_fraction for each in last]),

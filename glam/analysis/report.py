@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from importlib.resources import files
+from typing import get_args
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from glam.analysis.cost_sentences import largest_residual, law_values, speedup
 from glam.analysis.curves import AXES
-from glam.analysis.figures import AXIS_LABELS, difference_chart, loss_chart, task_chart
+from glam.analysis.figures import AXIS_LABELS, difference_chart, loss_chart, scaling_chart, task_chart
 from glam.analysis.formats import count, energy, number, p_value, percent, quantity, ratio, signed
 from glam.analysis.sentences import detectable, interval, points, winner_name
-from glam.analysis.verdict import Verdict
+from glam.analysis.verdict import ScalingAxis, Verdict
 
 TEMPLATE = "report.html"
 MAX_DATA_ROWS = 60
@@ -24,7 +26,14 @@ def render_report(verdict: Verdict) -> str:
         number=number, p_value=p_value, percent=percent, quantity=quantity, ratio=ratio, signed=signed
     )
     environment.globals.update(
-        detectable=detectable, energy=energy, interval=interval, points=points, winner_name=winner_name
+        detectable=detectable,
+        energy=energy,
+        interval=interval,
+        largest_residual=largest_residual,
+        law_values=law_values,
+        points=points,
+        speedup=speedup,
+        winner_name=winner_name,
     )
     template = environment.from_string(files("glam.analysis").joinpath(TEMPLATE).read_text("utf-8"))
     return template.render(
@@ -41,6 +50,11 @@ def render_report(verdict: Verdict) -> str:
                 _trusted(difference_chart(contrast)),
             )
             for contrast in verdict.contrasts
+        ],
+        scaling=[
+            (fits, _trusted(scaling_chart(fits)))
+            for axis in get_args(ScalingAxis)
+            if (fits := [fit for fit in verdict.scaling if fit.axis == axis])
         ],
         data_rows=flat(verdict.data or {})[:MAX_DATA_ROWS],
     )

@@ -1,14 +1,14 @@
 """A verdict's numbers as plain English: what they show, and what they do not."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from glam.analysis.cost_sentences import speedup_finding
+from glam.analysis.curves import COST_WORDS
 from glam.analysis.formats import UNKNOWN
 from glam.analysis.significance import SIGNIFICANCE_LEVEL
 from glam.analysis.verdict import ArmSummary, AxisComparison, Contrast, Estimate, TaskComparison
 from glam.records import RunSummary
-
-COST_WORDS = {"tokens": "tokens", "flops": "training FLOPs", "seconds": "seconds", "joules": "joules"}
 
 
 def conclusion(first: str, second: str, loss: TaskComparison, *, num_seeds: int, equal_tokens: bool) -> str:
@@ -78,8 +78,8 @@ def detectable(task: TaskComparison) -> str:
     return f"{100 * effect:.1f} points" if effect <= 1 else "none there can be"
 
 
-def findings(first: str, second: str, axes: Iterable[AxisComparison], tasks: Sequence[TaskComparison]) -> list[str]:
-    """Costs at equal loss, and what the tasks say."""
+def findings(first: str, second: str, axes: Sequence[AxisComparison], tasks: Sequence[TaskComparison]) -> list[str]:
+    """Costs at equal loss, the speed-up, and what the tasks say."""
     found = []
     known = [axis for axis in axes if axis.cost_ratio is not None]
     if known:
@@ -87,6 +87,8 @@ def findings(first: str, second: str, axes: Iterable[AxisComparison], tasks: Seq
         notes = dict.fromkeys(note for axis in known for note in axis.notes)
         doubt = f" With care: {'; '.join(notes)}." if notes else ""
         found.append(f"To the same held-out loss {first} takes {costs} of {second}.{doubt}")
+    if (speed := speedup_finding(first, second, axes)) is not None:
+        found.append(speed)
     if tasks:
         better = [task.better for task in tasks]
         found.append(

@@ -56,7 +56,7 @@ class ClusterSums:
     def differences_S(self, count_C: np.ndarray | None = None) -> np.ndarray:
         """Difference of the arms' values for each seed; `count_C` [..., C] says how often each cluster counts."""
         counts = np.ones(self.value_ASC.shape[-1]) if count_C is None else count_C
-        ratio_AS = [_ratio(counts @ value.T, counts @ weight.T) for value, weight in self._arms()]
+        ratio_AS = [ratio(counts @ value.T, counts @ weight.T) for value, weight in self._arms()]
         return ratio_AS[0] - ratio_AS[1]
 
     def _arms(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -72,28 +72,53 @@ def paired_interval(sums: ClusterSums, *, num_resamples: int = NUM_RESAMPLES) ->
     """
     per_seed_S = sums.differences_S()
     value = float(per_seed_S.mean())
-    num_seeds, num_clusters = len(sums.seeds), sums.value_ASC.shape[-1]
-    scope: Scope = "training" if num_seeds >= MIN_SEEDS_FOR_TRAINING else "these runs"
-    half, error, freedom = None, None, None
+    num_clusters = sums.value_ASC.shape[-1]
+    spread = None
     if num_clusters > 1:
-        variance = _cluster_variance(sums, num_resamples)
-        freedom = effective_clusters(sums) - 1
-        if scope == "training":
-            variance += float(per_seed_S.var(ddof=1)) / num_seeds
-            freedom = min(freedom, num_seeds - 1)
-        freedom, error = max(1.0, freedom), float(np.sqrt(variance))
-        half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+        estimate_R = np.concatenate(
+            [sums.differences_S(count_RC).mean(axis=-1) for count_RC in resampled_counts(num_clusters, num_resamples)]
+        )
+        spread = spread_of_mean(per_seed_S, bootstrap_variance(estimate_R, num_clusters), effective_clusters(sums))
     return Interval(
         value=value,
-        low=None if half is None else value - half,
-        high=None if half is None else value + half,
-        scope=scope,
+        low=None if spread is None else value - spread.half_width,
+        high=None if spread is None else value + spread.half_width,
+        scope=scope_of(len(sums.seeds)),
         per_seed={seed: float(each) for seed, each in zip(sums.seeds, per_seed_S, strict=True)},
         num_clusters=num_clusters,
         num_items=sums.num_items,
-        standard_error=error,
-        degrees_of_freedom=freedom,
+        standard_error=None if spread is None else spread.standard_error,
+        degrees_of_freedom=None if spread is None else spread.degrees_of_freedom,
     )
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far from the truth a mean over seeds may be."""
+
+    standard_error: float
+    degrees_of_freedom: float
+    half_width: float
+    """Of the 95 % interval."""
+
+
+def spread_of_mean(per_seed_S: np.ndarray, cluster_variance: float, num_effective: float) -> Spread:
+    """Of the mean over seeds, whose variance under resampling of clusters is known.
+
+    `num_effective` clusters of equal weight are behind it. The spread between seeds is added where their number lets
+    `scope_of` speak of training.
+    """
+    freedom, variance = num_effective - 1, cluster_variance
+    if scope_of(len(per_seed_S)) == "training":
+        variance += float(per_seed_S.var(ddof=1)) / len(per_seed_S)
+        freedom = min(freedom, len(per_seed_S) - 1)
+    freedom, error = max(1.0, freedom), float(np.sqrt(variance))
+    return Spread(error, freedom, float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error)
+
+
+def scope_of(num_seeds: int) -> Scope:
+    """What an interval of so many seeds speaks of."""
+    return "training" if num_seeds >= MIN_SEEDS_FOR_TRAINING else "these runs"
 
 
 def score_interval(items: Sequence[ItemScore], *, bounded: bool) -> tuple[float, float, float] | None:
@@ -115,13 +140,11 @@ def score_interval(items: Sequence[ItemScore], *, bounded: bool) -> tuple[float,
         weight_C[place[item.cluster]] += item.weight
     if not weight_C.sum():
         return None
-    rng = np.random.default_rng(RNG_SEED)
-    estimates = []
-    for size in _chunks(NUM_RESAMPLES, len(names)):
-        count_RC = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=size).astype(float)
-        estimates.append(_ratio(count_RC @ value_C, count_RC @ weight_C))
-    error = float(np.sqrt(np.nanvar(np.concatenate(estimates)) * len(names) / (len(names) - 1)))
-    clusters = float(weight_C.sum() ** 2 / (weight_C**2).sum())
+    estimates = [
+        ratio(count_RC @ value_C, count_RC @ weight_C) for count_RC in resampled_counts(len(names), NUM_RESAMPLES)
+    ]
+    error = float(np.sqrt(bootstrap_variance(np.concatenate(estimates), len(names))))
+    clusters = effective_number(weight_C)
     quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, max(1.0, clusters - 1)))
     value = float(value_C.sum() / weight_C.sum())
     if not bounded:
@@ -137,8 +160,12 @@ def score_interval(items: Sequence[ItemScore], *, bounded: bool) -> tuple[float,
 
 
 def effective_clusters(sums: ClusterSums) -> float:
-    """Clusters of equal weight that would average as well: (sum w)^2 / sum w^2. One giant counts as one."""
-    weight_C = sums.weight_ASC.sum(axis=(0, 1))
+    """Clusters of equal weight that would average as well."""
+    return effective_number(sums.weight_ASC.sum(axis=(0, 1)))
+
+
+def effective_number(weight_C: np.ndarray) -> float:
+    """(sum w)^2 / sum w^2: of one giant among dwarfs it is one."""
     return float(weight_C.sum() ** 2 / (weight_C**2).sum())
 
 
@@ -168,28 +195,26 @@ def cluster_sums(first: Mapping[int, Sequence[ItemScore]], second: Mapping[int, 
         for row, items in enumerate(per_seed):
             np.add.at(sums[0, arm, row], cluster_I, [items[each].value or 0.0 for each in order])
             np.add.at(sums[1, arm, row], cluster_I, [items[each].weight for each in order])
+    if not sums[1].sum(axis=-1).all():
+        raise UnpairedError("F1 has nothing to divide by: no statement is true, and one arm calls none true")
     return ClusterSums(seeds, sums[0], sums[1], len(order))
 
 
-def _cluster_variance(sums: ClusterSums, num_resamples: int) -> float:
-    """Variance of the mean difference under resampling of clusters, with the n / (n - 1) that a bootstrap lacks."""
-    num_clusters = sums.value_ASC.shape[-1]
+def resampled_counts(num_clusters: int, num_resamples: int) -> Iterator[np.ndarray]:
+    """[R, C] how often each cluster counts in each resample, as many at a time as memory has room for."""
     rng = np.random.default_rng(RNG_SEED)
-    estimates = []
-    for size in _chunks(num_resamples, num_clusters):
-        count_RC = rng.multinomial(num_clusters, np.full(num_clusters, 1 / num_clusters), size=size)
-        estimates.append(sums.differences_S(count_RC.astype(float)).mean(axis=-1))
-    return float(np.nanvar(np.concatenate(estimates))) * num_clusters / (num_clusters - 1)
-
-
-def _chunks(num_resamples: int, num_clusters: int) -> Iterator[int]:
-    """How many resamples at a time memory has room for."""
     chunk = max(1, MAX_CHUNK_ELEMENTS // num_clusters)
     for start in range(0, num_resamples, chunk):
-        yield min(chunk, num_resamples - start)
+        size = min(chunk, num_resamples - start)
+        yield rng.multinomial(num_clusters, np.full(num_clusters, 1 / num_clusters), size=size).astype(float)
 
 
-def _ratio(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def bootstrap_variance(estimate_R: np.ndarray, num_clusters: int) -> float:
+    """Variance of an estimate over resamples of clusters, with the n / (n - 1) that a bootstrap lacks."""
+    return float(np.nanvar(estimate_R)) * num_clusters / (num_clusters - 1)
+
+
+def ratio(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """NaN where nothing weighs, as in a resample without one statement that is or was called true."""
     return np.divide(values, weights, out=np.full(np.shape(values), np.nan), where=np.asarray(weights) > 0)
 

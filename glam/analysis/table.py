@@ -4,6 +4,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from glam.analysis.cost_sentences import largest_residual, law_values, speedup
 from glam.analysis.formats import energy, number, p_value, percent, quantity, ratio, signed
 from glam.analysis.sentences import interval, points, winner_name
 from glam.analysis.verdict import Contrast, Verdict
@@ -15,11 +16,13 @@ def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
 
 
 def verdict_tables(verdict: Verdict) -> Group:
-    """Arms, then each contrast's costs, tasks and what is decided, then the conclusion and what to know about it."""
+    """Arms, each contrast's costs, tasks and decisions, laws over sizes, the conclusion and what to know about it."""
     parts: list[Table | Text] = [arm_table(verdict)]
     for contrast in verdict.contrasts:
         parts += [cost_table(contrast), task_table(contrast), decision_table(contrast)]
         parts += [Text(f"  {finding}") for finding in contrast.findings]
+    if verdict.scaling:
+        parts.append(scaling_table(verdict))
     parts.append(Text(f"\n{verdict.sentence}", style="bold"))
     parts += [Text(f"  note: {caveat}", style="dim") for caveat in verdict.caveats]
     return Group(*parts)
@@ -41,7 +44,7 @@ def arm_table(verdict: Verdict) -> Table:
         "seconds, all runs": [quantity(arm.elapsed_seconds, "s") for arm in verdict.arms],
         "tokens per second": [quantity(arm.tokens_per_second) for arm in verdict.arms],
         "energy, all runs": [
-            energy(arm.energy_joules, arm.energy_low_joules, arm.energy_high_joules, arm.energy_method)
+            energy(arm.energy_joules, arm.energy_low_joules, arm.energy_high_joules, arm.energy_method, arm.idle_watts)
             for arm in verdict.arms
         ],
         "per token": [quantity(arm.joules_per_token, "J") for arm in verdict.arms],
@@ -52,12 +55,24 @@ def arm_table(verdict: Verdict) -> Table:
 
 
 def cost_table(contrast: Contrast) -> Table:
-    """Loss difference at equal cost and cost ratio at equal loss."""
+    """Loss difference at equal cost, cost ratio at equal loss, and the speed-up."""
     table = _table(f"{contrast.first} against {contrast.second}: held-out curves", "axis")
     table.add_column("loss difference at equal cost", justify="right")
     table.add_column("cost ratio at equal loss", justify="right")
+    table.add_column("speed-up", justify="right")
     for axis in contrast.axes:
-        table.add_row(axis.axis, signed(axis.loss_difference), ratio(axis.cost_ratio))
+        table.add_row(axis.axis, signed(axis.loss_difference), ratio(axis.cost_ratio), speedup(axis.speedup))
+    return table
+
+
+def scaling_table(verdict: Verdict) -> Table:
+    """Laws of the held-out loss over the study's sizes, or why there is none."""
+    table = _table("held-out loss over sizes: laws with 95 % intervals", "of")
+    for name in ("law", "parameters", "runs", "largest residual"):
+        table.add_column(name, justify="right" if name in ("runs", "largest residual") else "left")
+    for fit in verdict.scaling:
+        values = "; ".join((law_values(fit), *fit.notes))
+        table.add_row(fit.group, fit.formula, values, str(len(fit.points)), largest_residual(fit))
     return table
 
 

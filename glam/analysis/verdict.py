@@ -13,6 +13,7 @@ from glam.analysis.statistics import Scope
 from glam.records import EnergyMethod, HeldoutPoint, Record, RunSummary
 
 Winner = Literal["first", "second", "undecided"]
+ScalingAxis = Literal["flops", "experts"]
 
 
 class Estimate(Record):
@@ -90,6 +91,31 @@ class SeedReading(Record):
     """Why a number is unknown, or not what a run that stopped there would have got."""
 
 
+class Speedup(Record):
+    """How many times the cost the second arm needs to reach the first arm's final held-out loss; geometric mean over
+    seeds, with its 95 % interval. Above 1 the first arm is faster.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    scope: Scope = "these runs"
+    extrapolated: bool = False
+    """Whether a curve of the second arm had to be continued beyond its end, by a power law fitted to it."""
+    at_least: float | None = None
+    """What the value exceeds where it is unknown, else its upper end where that is: the curve ends before."""
+    at_most: float | None = None
+    """What the value falls below where it is unknown, else its lower end where that is: the curve begins behind it."""
+    per_seed: dict[int, float] = Field(default_factory=dict)
+    """Of the seeds where it is known."""
+    num_units: int | None = None
+    """Held-out units that were resampled; None: there is no interval."""
+    reason: str = ""
+    """Why the value, or its interval, is unknown."""
+    notes: tuple[str, ...] = ()
+    """Why the value is not what a run that stopped there would have got."""
+
+
 class AxisComparison(Record):
     """Held-out curves against one cost."""
 
@@ -99,6 +125,52 @@ class AxisComparison(Record):
     """Nats per token at equal cost, mean over seeds."""
     cost_ratio: float | None
     """First arm's cost over the second's at equal loss, geometric mean over seeds; below 1 the first is cheaper."""
+    speedup: Speedup | None = None
+    """None: a verdict from before there was one."""
+    notes: tuple[str, ...] = ()
+
+
+class Parameter(Record):
+    """Of a law, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class ScalingPoint(Record):
+    """The end of a run, as a law sees it."""
+
+    arm: str
+    seed: int
+    x: float
+    """Training FLOPs of the run, or the number of experts."""
+    loss: float | None
+    """Held-out nats per token."""
+    fitted: float | None = None
+    """By the law."""
+    residual: float | None = None
+    """Logarithm of the loss over `fitted`: about the relative error."""
+
+
+class ScalingFit(Record):
+    """A law of the held-out loss over several models, or why there is none."""
+
+    axis: ScalingAxis
+    group: str
+    """The family of models (dense, or their number of experts), or the size."""
+    formula: str
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+    """By name, as in `formula`; losses in nats per token. Empty: refused."""
+    interval_from: str = "bootstrap over residuals"
+    """Of the parameters: it takes the law's form for right."""
+    reference_flops: float | None = None
+    """C0 in `formula`: the geometric mean of the points' FLOPs."""
+    points: tuple[ScalingPoint, ...]
+    num_distinct: int
+    """Amounts of compute, or numbers of experts, among the points."""
+    reason: str = ""
+    """Why there is no law."""
     notes: tuple[str, ...] = ()
 
 
@@ -122,6 +194,8 @@ class ArmSummary(Record):
     energy_high_joules: float | None
     energy_method: EnergyMethod
     """The weakest among the runs."""
+    idle_watts: float | None = None
+    """Mean over runs; not subtracted. None: unknown of one."""
     joules_per_token: float | None
     load_imbalance: float | None
     """Of the last logged step, mean over runs; None for a dense model."""
@@ -169,6 +243,8 @@ class Verdict(Record):
     """Each arm against its baseline; empty for a study of one arm."""
     numerics_differences: tuple[str, ...]
     """In what the compared runs' numerics differ; empty unless that was allowed."""
+    scaling: tuple[ScalingFit, ...] = ()
+    """Laws over several sizes; empty for a study of one."""
     data: dict[str, object] | None
     """The selected corpus' own report."""
     sentence: str

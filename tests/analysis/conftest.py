@@ -9,7 +9,7 @@ from glam.analysis.evidence import RunEvidence, Score
 from glam.analysis.judge import judge
 from glam.analysis.verdict import Verdict
 from glam.config import DataConfig, EvalConfig, Experiment, TokenizerConfig, TrainConfig, replace
-from glam.records import EvalResult, HeldoutPoint, ItemScore, RunSummary, StepMetrics
+from glam.records import EvalResult, HeldoutPoint, HeldoutRows, ItemScore, RunSummary, StepMetrics
 from glam.study import Study, dense_twin
 from glam.variants import VARIANTS
 
@@ -132,7 +132,16 @@ def _run(arm: str, seed: int, effect: float, energy_method: str) -> RunEvidence:
         heldout=tuple(points),
         scores=scores,
         numerics={"num_workers": 2, "threads_per_worker": 1, "torch": "2.13.0"},
+        heldout_rows=tuple(_heldout_rows(arm, point) for point in points),
     )
+
+
+def _heldout_rows(arm: str, point: HeldoutPoint) -> HeldoutRows:
+    """Two rows of every unit, one as much above the mean as the next unit's are below it."""
+    units = tuple(f"package{number // 2}" for number in range(2 * NUM_UNITS))
+    apart = [0.3 * wobble("row", number // 4) + 0.01 * wobble(arm, number // 4) for number in range(len(units))]
+    nats = [64 * (point.loss + (each if number % 4 < 2 else -each)) for number, each in enumerate(apart)]
+    return HeldoutRows(step=point.step, nats=tuple(nats), tokens=(64,) * len(units), units=units)
 
 
 @pytest.fixture

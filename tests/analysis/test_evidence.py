@@ -1,6 +1,6 @@
 import pytest
 
-from glam.analysis.evidence import HELDOUT, ITEMS, RESULT, STEPS, SUMMARY, read_run
+from glam.analysis.evidence import HELDOUT, HELDOUT_ROWS, ITEMS, RESULT, STEPS, SUMMARY, read_run
 from glam.store import IntegrityError, Store, StoreError
 from glam.store.tables import write_table
 
@@ -11,6 +11,7 @@ def write(store: Store, evidence, *, summary: bool = True):
             run.write_text(SUMMARY, evidence.summary.model_dump_json())
         run.append(STEPS, [evidence.steps[0], *evidence.steps])
         run.append(HELDOUT, evidence.heldout)
+        run.append(HELDOUT_ROWS, [*evidence.heldout_rows[:1], *evidence.heldout_rows])
         run.commit(config={}, revision=1, numerics=evidence.numerics)
     folders = []
     for number, score in enumerate(evidence.scores.values()):

@@ -2,7 +2,9 @@ from dataclasses import replace as changed
 
 import pytest
 
+from glam.analysis.cost_sentences import speedup
 from glam.analysis.judge import judge
+from glam.analysis.report import render_report
 from glam.analysis.sentences import overlap_caveats, winner_name
 from glam.analysis.verdict import Verdict
 from glam.records import ItemScore
@@ -63,6 +65,32 @@ def test_time_and_tokens_may_disagree(verdict):
     ratios = {axis.axis: axis.cost_ratio for axis in verdict.contrasts[0].axes}
     assert ratios["tokens"] < 1 < ratios["seconds"]
     assert ratios["flops"] == pytest.approx(ratios["tokens"])
+
+
+def test_the_speed_up_has_an_interval_and_a_sentence(verdict):
+    contrast = verdict.contrasts[0]
+    speed = {axis.axis: axis.speedup for axis in contrast.axes}
+    for axis in ("tokens", "flops"):
+        assert speed[axis].low < speed[axis].value < speed[axis].high
+        assert (speed[axis].extrapolated, speed[axis].num_units, speed[axis].reason) == (True, 24, "")
+    assert speed["flops"].value == pytest.approx(speed["tokens"].value)
+    assert speed["seconds"].value == pytest.approx(speed["tokens"].value / 1.35, rel=1e-3)
+    (finding,) = [each for each in contrast.findings if each.startswith("To reach sparse's final held-out loss, dense")]
+    found = speed["tokens"]
+    assert f"needs {found.value:.2f} times [{found.low:.2f}, {found.high:.2f}] the tokens" in finding
+    assert "by a power law that continues its curve; 95 % intervals over held-out units, of these runs." in finding
+
+
+def test_runs_without_rows_have_a_speed_up_and_say_why_it_has_no_interval(make_study, make_evidence):
+    study = make_study()
+    evidence = {key: changed(run, heldout_rows=()) for key, run in make_evidence(study).items()}
+    contrast = judge(study, evidence).contrasts[0]
+    speed = contrast.axes[0].speedup
+    assert speed is not None
+    assert speed.value is not None
+    assert (speed.low, speed.high) == (None, None)
+    assert "the held-out rows of step 60 were not kept" in speed.reason
+    assert any(each.startswith("To reach") and "without an interval" in each for each in contrast.findings)
 
 
 def test_a_decaying_schedule_flags_early_readings(make_study, make_evidence):
@@ -240,6 +268,17 @@ def test_an_unscored_task_has_no_p_value_and_is_not_called_noisy(make_study, mak
     task = next(each for each in contrast.tasks if (each.task, each.num_shots) == ("last_word", 0))
     assert (task.test, task.p_value, task.p_value_adjusted, task.decided) == (None, None, None, None)
     assert winner_name(contrast, task) == "undecided"
+
+
+def test_a_verdict_from_before_speed_ups_is_read_and_shown_as_unknown(verdict):
+    written = verdict.model_dump(mode="json")
+    del written["scaling"]
+    for axis in written["contrasts"][0]["axes"]:
+        del axis["speedup"]
+    old = Verdict.model_validate(written)
+    assert speedup(old.contrasts[0].axes[0].speedup) == "unknown"
+    assert old.scaling == ()
+    assert "speed-up" in render_report(old)
 
 
 def test_a_verdict_from_before_p_values_is_read_and_keeps_its_winners(verdict):

@@ -149,6 +149,16 @@ def test_unequal_seeds_are_refused():
         difference(items, {1: items[0]})
 
 
+def test_an_f1_without_anything_to_divide_by_is_unknown() -> None:
+    """No statement is true; one arm calls one true, the other none."""
+    said, silent = (
+        [ItemScore(item_id=f"i{n}", cluster=f"c{n}", value=0.0, weight=weight * n, chosen=0) for n in range(3)]
+        for weight in (1.0, 0.0)
+    )
+    with pytest.raises(UnpairedError, match="nothing to divide by"):
+        cluster_sums({0: said}, {0: silent})
+
+
 def items_of(values: list[float | None], *, clusters: int | None = None) -> list[ItemScore]:
     return [
         ItemScore(item_id=f"{n}", cluster=f"{n if clusters is None else n % clusters}", value=value)
