@@ -22,6 +22,8 @@ class Counts:
     total_params: int
     active_params: int
     """Parameters that take part in one token: `top_k` of the experts, all of the rest."""
+    expert_params: int
+    """Of all experts of all mixture layers."""
     attention_flops: int
     dense_flops: int
     expert_flops: int
@@ -68,9 +70,19 @@ def count(model: ModelConfig) -> Counts:
     return Counts(
         total_params=everywhere + num_mixture * model.num_experts * expert,
         active_params=everywhere + num_mixture * model.top_k * expert,
+        expert_params=num_mixture * model.num_experts * expert,
         attention_flops=model.num_layers * (2 * attention + 4 * model.sequence_length * inner),
         dense_flops=num_dense * 2 * dense,
         expert_flops=num_mixture * model.top_k * 2 * expert,
         router_flops=num_mixture * 2 * router,
         logits_flops=2 * model.vocab_size * width,
     )
+
+
+def forward_flops_at(model: ModelConfig, positions: float) -> float:
+    """Forward FLOPs of one token that attends to so many positions, its own included, as generation with a cache does.
+
+    `count` lets every token attend to a whole row of `sequence_length`.
+    """
+    of_a_position = 4 * model.num_layers * model.num_heads * model.head_dim
+    return count(model).forward_flops_per_token + of_a_position * (positions - model.sequence_length)

@@ -1,5 +1,5 @@
-"""VARIANTS: model sizes by name. `glam_*` are table 4 of GLaM, `gpt3_175b` its dense comparator, `ladder_*` pairs for
-a laptop, `toy_*` for tests.
+"""VARIANTS: model sizes by name. `glam_*` are table 4 of GLaM, `gpt3_175b` and `glm_130b` dense models beside it,
+`ladder_*` pairs for a laptop, `toy_*` for tests.
 
 Table 4 (arXiv:2112.06905) holds with a vocabulary of 32,000 for every row but 64B/64E, whose 96.6 B active
 parameters need the 256,000 of the text (docs/model.md).
@@ -103,6 +103,19 @@ VARIANTS: dict[str, ModelConfig] = {
         dense_gated=False,
         moe_every=0,
         positions="learned",
+    ),
+    # Counted, not built: it is a prefix model with DeepNorm after each block, and its biases are left out; see
+    # arXiv:2210.02414, table 11. Gated GELU, and the vocabulary as padded in its code.
+    "glm_130b": ModelConfig(
+        vocab_size=150_528,
+        sequence_length=2048,
+        num_layers=70,
+        model_dim=12_288,
+        num_heads=96,
+        head_dim=128,
+        hidden_dim=32_768,
+        moe_every=0,
+        positions="rope",
     ),
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
+from rich.table import Table
 
 from flows.commands.classifier import show_classifiers
 from flows.commands.options import (
@@ -23,9 +23,10 @@ from flows.commands.options import (
     open_store,
     print_json,
 )
+from flows.commands.stages import print_stages, stage_rows
 from flows.server import local_api
 from glam.config import RunOptions
-from glam.lineage import Stage, StudyStages, Verb, study_stages, why_not_done
+from glam.lineage import Stage, StudyStages, Verb, study_stages
 from glam.recipes import RECIPES
 from glam.recipes import recipe as find_recipe
 from glam.store import Store
@@ -105,7 +106,7 @@ def command(verb: Verb) -> Callable[..., None]:
         stages = study_stages(override(find_recipe(recipe), changes))
         wanted = stages.until(verb)
         if dry_run:
-            _show_plan(wanted, opened, as_json)
+            _show_stages(wanted, opened, as_json)
             return
         # What a complete verdict was made from may have been collected since; the verdict stands.
         final = [stages.verdict] if verb == "compare" else wanted
@@ -116,7 +117,7 @@ def command(verb: Verb) -> Callable[..., None]:
         elif verb == "classify":
             show_classifiers([data.classifier for data in stages.data], opened, as_json)
         else:
-            _show_plan(wanted, opened, as_json)
+            _show_stages(wanted, opened, as_json)
 
     return run
 
@@ -134,6 +135,7 @@ def _run_flow(
     os.environ["GLAM_STORE"] = str(store.root)
     with local_api(store.root) as api:
         # Imported while the server starts; both take seconds.
+        from flows import road  # noqa: F401 - the flow would import it when the server has long been there
         from flows.experiment import run_experiment
 
         api.wait()
@@ -142,18 +144,12 @@ def _run_flow(
         )
 
 
-def _show_plan(stages: list[Stage], store: Store, as_json: bool) -> None:
-    rows = []
-    for stage in stages:
-        done = stage.find(store) is not None
-        rows.append({"step": str(stage.reference), "done": done, "why": [] if done else why_not_done(stage, store)})
+def _show_stages(stages: list[Stage], store: Store, as_json: bool) -> None:
+    rows = stage_rows(stages, store)
     if as_json:
         print_json(rows)
-        return
-    table = Table(Column("step", overflow="fold"), "", "what made the difference", box=None)
-    for row in rows:
-        table.add_row(row["step"], "done" if row["done"] else "to run", "\n".join(row["why"]))
-    console().print(table)
+    else:
+        print_stages(rows)
 
 
 def _show_verdict(stages: StudyStages, store: Store, as_json: bool) -> None:
