@@ -5,20 +5,24 @@ The floor on which "is it done already?" is answered, so it imports no torch, Ra
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import replace as with_
 from typing import Any, Literal
 
-from glam import analysis, data, evaluation, training
+from glam import analysis, data, evaluation, inference, training
 from glam.config import Config, DataConfig, EvalConfig, Experiment, replace
 from glam.data import benchmarks
 from glam.data.identity import source_identity
 from glam.data.mixture import mixture_weights
 from glam.evaluation.names import identity, settings_of, takes_shots
-from glam.records import Manifest
+from glam.inference import InferenceConfig
+from glam.records import Machine, Manifest
 from glam.store import Folder, FolderReference, Store, fingerprint, library_versions
 from glam.study import Study, changed_fields
 
 Verb = Literal["classify", "prepare", "train", "evaluate", "compare"]
 """What happens to text on its way to a verdict, in this order; to classify is the first part of preparing."""
+MACHINE = "machine"
+"""In the config of a measurement, what it was made on."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,16 @@ class ScoreStage:
     task: str
     num_shots: int
     judged: EvalConfig
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class InferenceStage:
+    """What a checkpoint takes to write text on one machine."""
+
+    subject: Checkpoint
+    measured: InferenceConfig
+    machine: Machine
     stage: Stage
 
 
@@ -233,6 +247,31 @@ def _score_stage(subject: RunStage | Checkpoint, config: dict[str, Any], reads_h
     if reads_heldout:
         config["heldout"] = subject.heldout
     return _stage("scores", f"{subject.label}-{label}", config, (), evaluation)
+
+
+def inference_stage(
+    subject: Checkpoint, measured: InferenceConfig, machine: Machine, run: FolderReference | None
+) -> InferenceStage:
+    """Named by weights, settings and machine; `run` is where the weights lie, None for a folder outside the store."""
+    config = {
+        "weights": subject.weights_sha256,
+        "model": subject.config_sha256,
+        "heldout": subject.heldout,
+        "measured": measured,
+        MACHINE: machine.model_dump(mode="json", exclude={"schema_version"}),
+    }
+    stage = _stage("inference", subject.label, config, (), inference)
+    return InferenceStage(subject, measured, machine, stage if run is None else with_(stage, reads=(run,)))
+
+
+def measured_elsewhere(stage: Stage, store: Store) -> Iterator[Folder]:
+    """Complete folders with the same measurement of the same weights, whatever machine it was made on."""
+    for folder in store.folders("inference"):
+        if folder.complete:
+            manifest = folder.manifest()
+            same = {**manifest.config, MACHINE: None} == {**stage.config, MACHINE: None}
+            if same and manifest.revision == stage.revision:
+                yield folder
 
 
 def study_stages(study: Study) -> StudyStages:

@@ -1,4 +1,5 @@
-"""What was published of GLaM and the models beside it: scores of every task, and the averages that the paper prints.
+"""What was published of GLaM and the models beside it: scores of every task, the averages that the paper prints, and
+what training took.
 
 Source: GLaM (Du et al., 2022, arXiv:2112.06905), section 5 and its table of all tasks; at second hand, see the tags.
 Other models: GPT-3 (arXiv:2005.14165), Gopher (arXiv:2112.11446), Megatron-Turing NLG (arXiv:2201.11990). Per cent.
@@ -196,3 +197,111 @@ def published_average(model: Model, of: AverageOf, setting: Setting) -> Publishe
     """An average as the paper prints it, None for a model of which it prints none."""
     found = (average for average in PUBLISHED_AVERAGES if (average.model, average.of) == (model, of))
     return next((average for average in found if average.setting == setting), None)
+
+
+CostModel = Literal["gpt3_175b", "glam_64b_64e", "glm_130b"]
+CostTag = Literal["verified", "recalled", "derived"]
+"""Verified: read in the paper, in one that reprints it or in a digest. Derived: computed from other numbers here."""
+
+
+@dataclass(frozen=True)
+class PublishedNumber:
+    """A number of the costs."""
+
+    value: float
+    tag: CostTag
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedCost:
+    """What a training run took, and what the trained model takes. None: not published, as far as we know."""
+
+    model: CostModel
+    title: str
+    """What tables call it; a model may have been costed at several numbers of tokens."""
+    source: str
+    tokens: PublishedNumber
+    training_mwh: PublishedNumber
+    """At the site's meter where `pue` is given."""
+    net_tonnes_co2e: PublishedNumber
+    pue: PublishedNumber | None
+    grid_tonnes_per_mwh: PublishedNumber
+    flops_per_token: PublishedNumber | None
+    """At inference, forward."""
+    accelerator: str
+    num_accelerators: PublishedNumber
+    hours: PublishedNumber
+    watts_per_accelerator: PublishedNumber
+    """Average, with what else the machine around it takes, unless the note says otherwise."""
+
+
+_GLAM_FLOPS = PublishedNumber(180e9, "verified", "not twice the 96.6 G active parameters, which would be 193 G")
+_GLAM_WATTS = PublishedNumber(326, "verified")
+_GLAM_GRID = PublishedNumber(0.088, "recalled", "net of what the operator buys; 40.2 t / 456 MWh is as much")
+_GLAM_CHIPS = PublishedNumber(1024, "verified")
+_GLAM_PUE = PublishedNumber(1.11, "verified")
+
+PUBLISHED_COSTS: tuple[PublishedCost, ...] = (
+    PublishedCost(
+        model="gpt3_175b",
+        title="GPT-3",
+        source="GLaM, table 1 and section 6; accelerators as Patterson et al. (arXiv:2104.10350) estimated them",
+        tokens=PublishedNumber(300e9, "verified"),
+        training_mwh=PublishedNumber(1287, "verified"),
+        net_tonnes_co2e=PublishedNumber(552, "verified"),
+        pue=PublishedNumber(1.10, "recalled"),
+        grid_tonnes_per_mwh=PublishedNumber(0.429, "derived", "552 t / 1,287 MWh"),
+        flops_per_token=PublishedNumber(350e9, "verified", "twice the 175 G parameters"),
+        accelerator="V100",
+        num_accelerators=PublishedNumber(10_000, "recalled"),
+        hours=PublishedNumber(355, "recalled", "14.8 days"),
+        watts_per_accelerator=PublishedNumber(330, "recalled"),
+    ),
+    PublishedCost(
+        model="glam_64b_64e",
+        title="GLaM, 600 B tokens",
+        source="GLaM, table 1 and section 6",
+        tokens=PublishedNumber(600e9, "verified"),
+        training_mwh=PublishedNumber(456, "verified"),
+        net_tonnes_co2e=PublishedNumber(40.2, "verified"),
+        pue=_GLAM_PUE,
+        grid_tonnes_per_mwh=_GLAM_GRID,
+        flops_per_token=_GLAM_FLOPS,
+        accelerator="TPU v4",
+        num_accelerators=_GLAM_CHIPS,
+        hours=PublishedNumber(1231, "derived", "what 456 MWh come to at 1,024 chips of 326 W"),
+        watts_per_accelerator=_GLAM_WATTS,
+    ),
+    PublishedCost(
+        model="glam_64b_64e",
+        title="GLaM, 280 B tokens",
+        source="GLaM, section 6: where it is about as good as GPT-3",
+        tokens=PublishedNumber(280e9, "verified"),
+        training_mwh=PublishedNumber(213, "verified"),
+        net_tonnes_co2e=PublishedNumber(18.7, "recalled", "213 MWh x 0.088 t/MWh"),
+        pue=_GLAM_PUE,
+        grid_tonnes_per_mwh=_GLAM_GRID,
+        flops_per_token=_GLAM_FLOPS,
+        accelerator="TPU v4",
+        num_accelerators=_GLAM_CHIPS,
+        hours=PublishedNumber(574, "verified"),
+        watts_per_accelerator=_GLAM_WATTS,
+    ),
+    PublishedCost(
+        model="glm_130b",
+        title="GLM-130B",
+        source="GLM-130B (arXiv:2210.02414)",
+        tokens=PublishedNumber(400e9, "verified"),
+        training_mwh=PublishedNumber(442.4, "verified", "without what the site takes besides: no PUE fits"),
+        net_tonnes_co2e=PublishedNumber(257.01, "verified", "of the grid, nothing taken off"),
+        pue=None,
+        grid_tonnes_per_mwh=PublishedNumber(0.5810, "verified"),
+        flops_per_token=None,
+        accelerator="A100",
+        num_accelerators=PublishedNumber(768, "verified"),
+        hours=PublishedNumber(1440, "verified", "60 days"),
+        watts_per_accelerator=PublishedNumber(400, "derived", "what 442.4 MWh come to; also the chip's data sheet"),
+    ),
+)
+"""GPT-3 first, which the others are held against."""

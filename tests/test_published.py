@@ -3,14 +3,19 @@ from typing import get_args
 
 import pytest
 
+from glam.counting import count
+from glam.energy.account import co2e_kilograms, megawatt_hours
 from glam.published import (
     PUBLISHED_AVERAGES,
+    PUBLISHED_COSTS,
     PUBLISHED_SCORES,
+    PublishedCost,
     Setting,
     published_average,
     published_score,
     published_scores,
 )
+from glam.variants import VARIANTS
 
 SETTINGS: tuple[Setting, ...] = get_args(Setting)
 TASKS = tuple(dict.fromkeys(score.task for score in PUBLISHED_SCORES))
@@ -96,3 +101,42 @@ def test_averages_are_printed_of_both_models_in_every_setting():
     assert headline.score == 68.1
     assert headline.note is not None
     assert {average.tag for average in PUBLISHED_AVERAGES} == {"verified"}
+
+
+IDENTITY_TOLERANCE = 0.005
+
+
+WITH_PUE = [cost for cost in PUBLISHED_COSTS if cost.pue is not None]
+
+
+@pytest.mark.parametrize("cost", WITH_PUE, ids=lambda cost: cost.title)
+def test_energy_is_accelerators_times_hours_times_watts_times_pue(cost: PublishedCost) -> None:
+    assert cost.pue is not None
+    seconds = 3600 * cost.hours.value
+    joules = cost.num_accelerators.value * seconds * cost.watts_per_accelerator.value
+    assert megawatt_hours(joules, pue=cost.pue.value) == pytest.approx(cost.training_mwh.value, rel=IDENTITY_TOLERANCE)
+
+
+@pytest.mark.parametrize("cost", PUBLISHED_COSTS, ids=lambda cost: cost.title)
+def test_emissions_are_energy_times_grid(cost: PublishedCost) -> None:
+    kilograms = co2e_kilograms(cost.training_mwh.value, 1000 * cost.grid_tonnes_per_mwh.value)
+    assert kilograms == pytest.approx(1000 * cost.net_tonnes_co2e.value, rel=IDENTITY_TOLERANCE)
+
+
+def test_glam_is_costed_at_two_numbers_of_tokens_of_one_model() -> None:
+    many, few = (cost for cost in PUBLISHED_COSTS if cost.model == "glam_64b_64e")
+    assert (many.tokens.value, few.tokens.value) == (600e9, 280e9)
+    assert many.flops_per_token == few.flops_per_token
+    assert many.training_mwh.value / many.tokens.value == pytest.approx(
+        few.training_mwh.value / few.tokens.value, rel=0.01
+    )
+
+
+def test_flops_of_gpt3_are_two_a_parameter_and_those_of_glam_are_not() -> None:
+    # GLaM, table 1: 350 G and 180 G; 180 is not twice 96.6, which the note says.
+    gpt3, glam = PUBLISHED_COSTS[0].flops_per_token, PUBLISHED_COSTS[1].flops_per_token
+    assert gpt3 is not None
+    assert glam is not None
+    assert gpt3.value == pytest.approx(2 * count(VARIANTS["gpt3_175b"]).active_params, rel=0.01)
+    assert glam.value < 0.95 * 2 * count(VARIANTS["glam_64b_64e"]).active_params
+    assert glam.note is not None

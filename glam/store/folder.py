@@ -34,6 +34,7 @@ KINDS = (
     "scores",
     "verdicts",
     "certificates",
+    "inference",
 )
 DEFAULT_ROOT = ".glam"
 MANIFEST = "manifest.json"
