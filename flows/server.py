@@ -27,10 +27,11 @@ from glam import environment
 from glam.environment import LOOPBACK
 from glam.store import Store
 from glam.store.errors import writing
-from infra.health import answers
+from infra.health import answers, count_deployments
 from infra.lifeline import ProcessRecord, end, end_with_parent
 from infra.places import prefect_home
 from infra.programs import prefect_environment
+from infra.settings import PREFECT_CLIENT_AUTH, Settings
 from infra.stack_file import read_stack
 
 START_SECONDS = 120.0
@@ -74,6 +75,10 @@ class Api:
                     + (self.server.last_words() if self.server else "start it, or unset PREFECT_API_URL to do without")
                 )
             time.sleep(0.1)
+        if count_deployments(self.url, os.environ.get(PREFECT_CLIENT_AUTH)) is None:
+            raise ServerError(
+                f"Prefect's API at {self.url} refuses us: set {PREFECT_CLIENT_AUTH} to the user:password it asks for"
+            )
         if self.server is not None:
             self.server.ready()
         return self.url
@@ -172,7 +177,8 @@ def local_api(store_root: Path) -> Iterator[Api]:
     known = os.environ.get("PREFECT_API_URL") or (stack.prefect_api if (stack := read_stack(store_root)) else None)
     with ExitStack() as exits:
         api = Api(known) if known else exits.enter_context(_own_server(store_root))
-        exits.enter_context(_environment(PREFECT_API_URL=api.url, PREFECT_HOME=str(home)))
+        clients = Settings.read().prefect_clients
+        exits.enter_context(_environment(PREFECT_API_URL=api.url, PREFECT_HOME=str(home), **clients))
         yield api
 
 

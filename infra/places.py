@@ -21,11 +21,21 @@ def mlflow_artifacts(store_root: Path) -> Path:
     return store_root / "mlflow" / "artifacts"
 
 
+def mlflow_auth_file(store_root: Path) -> Path:
+    """What MLflow's authentication reads; no password is in it."""
+    return store_root / "mlflow" / "basic_auth.ini"
+
+
+def mlflow_auth_database(store_root: Path) -> str:
+    """Address of the SQLite file with MLflow's accounts."""
+    return f"sqlite:///{store_root / 'mlflow' / 'auth.db'}"
+
+
 def ray_snapshots(store_root: Path) -> Path:
     """Where Ray Train insists on writing about each attempt; nothing of ours is read from there."""
     return store_root / "ray"
 
 
 def stack_logs(store_root: Path) -> Path:
-    """Supervisor's configuration and the log of each program."""
+    """Supervisor's configuration, the log of each program, and the state of all."""
     return store_root / "stack"

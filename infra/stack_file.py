@@ -11,25 +11,36 @@ from glam.store.errors import writing
 from infra.lifeline import ProcessRecord
 
 STACK_FILE = "stack.json"
+STACK_MARK = "GLAM_STACK"
+"""Variable in the environment of every process of a stack; its value is `Stack.mark`."""
+RAY_PORTS = 7
+"""Of one head: its address, raylet, objects, agent over HTTP and gRPC, environments, metrics. Workers take any."""
 
 
 class Ports(BaseModel):
-    """Where the three servers listen, on loopback."""
+    """Where the servers listen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prefect: int = Field(default=4200, ge=1, le=65535)
     mlflow: int = Field(default=5000, ge=1, le=65535)
     dashboard: int = Field(default=8501, ge=1, le=65535)
+    serve: int = Field(default=8601, ge=1, le=65535)
+    ray: int = Field(default=6390, ge=1, le=65536 - RAY_PORTS)
+    """The first of RAY_PORTS; Ray's own 6379 is Redis's too."""
 
     @model_validator(mode="after")
     def distinct(self) -> Self:
-        if len({self.prefect, self.mlflow, self.dashboard}) != 3:
-            raise ValueError(
-                f"prefect={self.prefect}, mlflow={self.mlflow}, dashboard={self.dashboard}: "
-                "three servers need three ports"
-            )
+        taken: dict[int, str] = {}
+        for server, port in self.each():
+            if (other := taken.setdefault(port, server)) != server:
+                raise ValueError(f"port {port} is asked for by {other} and by {server}: choose another for one of them")
         return self
+
+    def each(self) -> list[tuple[str, int]]:
+        """(server, port) of every fixed port; Ray has several."""
+        pages = [(server, port) for server, port in self.model_dump().items() if server != "ray"]
+        return [*pages, *(("ray", port) for port in ray_ports(self.ray))]
 
 
 class Stack(BaseModel):
@@ -38,17 +49,19 @@ class Stack(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ports: Ports
+    host: str = LOOPBACK
+    """Where all but Ray listen, which stays on loopback."""
     ready: bool = False
     """Whether all have answered; until then nobody should rely on them."""
     owner: ProcessRecord
     """`glam up` itself: the stack lives as long as it does."""
     supervisor: ProcessRecord | None = None
     mark: str
-    """Value of GLAM_STACK in the environment of every process of this stack."""
+    """Value of STACK_MARK."""
 
     @property
     def prefect_page(self) -> str:
-        return f"http://{LOOPBACK}:{self.ports.prefect}"
+        return f"http://{self.host}:{self.ports.prefect}"
 
     @property
     def prefect_api(self) -> str:
@@ -56,11 +69,36 @@ class Stack(BaseModel):
 
     @property
     def mlflow(self) -> str:
-        return f"http://{LOOPBACK}:{self.ports.mlflow}"
+        return f"http://{self.host}:{self.ports.mlflow}"
 
     @property
     def dashboard(self) -> str:
-        return f"http://{LOOPBACK}:{self.ports.dashboard}"
+        return f"http://{self.host}:{self.ports.dashboard}"
+
+    @property
+    def serve(self) -> str:
+        return f"http://{self.host}:{self.ports.serve}"
+
+    @property
+    def ray(self) -> str:
+        """What RAY_ADDRESS takes."""
+        return f"{LOOPBACK}:{self.ports.ray}"
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Of everything that a person or a program asks, by title."""
+        return {
+            "Prefect": self.prefect_page,
+            "MLflow": self.mlflow,
+            "Dashboard": self.dashboard,
+            "Completions": self.serve,
+            "Ray": self.ray,
+        }
+
+
+def ray_ports(first: int) -> range:
+    """Every fixed port of a Ray head whose address has the port `first`."""
+    return range(first, first + RAY_PORTS)
 
 
 def read_stack(store_root: Path | str) -> Stack | None:

@@ -1,11 +1,16 @@
-"""Ray on this machine, or the cluster that RAY_ADDRESS names: resources are checked before work starts."""
+"""The Ray that work runs on: the one that RAY_ADDRESS names, else that of the store's stack, else one of our own.
+
+Resources are checked before work starts.
+"""
 
 import logging
 import os
+import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 import psutil
@@ -14,14 +19,18 @@ from ray._private import services
 from ray.exceptions import LocalRayletDiedError, NodeDiedError, RayActorError, RaySystemError, WorkerCrashedError
 
 from glam import environment
-from infra.lifeline import ProcessRecord, guarded
+from glam.store import Store
+from infra.health import accepts
+from infra.lifeline import ProcessRecord, guarded, marked
 from infra.processors import RAY_ADDRESS, NotEnoughResources, RayFailed, available_cpus, require_cpus
+from infra.stack_file import STACK_MARK, Stack, read_stack
 
 MARK_VARIABLE = "GLAM_RAY"
 BREAKDOWNS = (LocalRayletDiedError, NodeDiedError, RayActorError, RaySystemError, WorkerCrashedError)
 """What Ray raises when something of its own is gone, not when work has failed."""
 SERVERS = ("raylet", "gcs_server")
 SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_FOR_RESTART = 30.0
 TO_DO = "What is finished is kept: run the same command again"
 
 
@@ -29,33 +38,68 @@ TO_DO = "What is finished is kept: run the same command again"
 def cluster(*, cpus_needed: float) -> Iterator[None]:
     """Connects to Ray, or starts it for the time of the block; within another such block, joins it.
 
-    A local Ray listens on loopback only and ends with this process, however that ends. Raises
-    NotEnoughResources at once when the machine or cluster has fewer CPUs than needed, and RayFailed when
-    Ray breaks down during the block.
+    The stack is the one of `Store.default()`. A Ray of our own listens on loopback only and ends with this process,
+    however that ends. Raises NotEnoughResources at once when the machine or cluster has fewer CPUs than needed, and
+    RayFailed when Ray does not answer or breaks down during the block.
     """
     if ray.is_initialized():
         _check(cpus_needed)
         yield
         return
-    address = os.environ.get(RAY_ADDRESS)
     require_cpus(cpus_needed)
-    with _local_ray(cpus_needed) if address is None else _connected(address):
+    stack = read_stack(Store.default().root)
+    address = os.environ.get(RAY_ADDRESS) or (stack.ray if stack is not None else None)
+    with _local_ray(cpus_needed) if address is None else _connected(address, stack):
         _check(cpus_needed)
-        try:
+        with breakdowns_explained():
             yield
-        except BREAKDOWNS as error:
-            what = str(error).strip().splitlines()[0]
-            raise RayFailed(f"Ray broke down: {what} {TO_DO}") from error
 
 
 @contextmanager
-def _connected(address: str) -> Iterator[None]:
-    worker_environment = {**environment.TELEMETRY_OFF, **environment.CPU_ALLOCATOR}
-    ray.init(address=address, log_to_driver=False, runtime_env={"env_vars": worker_environment})
+def breakdowns_explained() -> Iterator[None]:
+    """Raises RayFailed where Ray breaks down in the block."""
     try:
         yield
-    finally:
-        ray.shutdown()
+    except BREAKDOWNS as error:
+        what = str(error).strip().splitlines()[0]
+        raise RayFailed(f"Ray broke down: {what} {TO_DO}") from error
+
+
+def is_shared() -> bool:
+    """Whether the Ray that we are connected to has other users too: it was there before us."""
+    return ray.is_initialized() and MARK_VARIABLE not in os.environ
+
+
+@contextmanager
+def _connected(address: str, stack: Stack | None) -> Iterator[None]:
+    ours = stack if stack is not None and address == stack.ray else None
+    if ours is not None:
+        _wait_for(ours)
+    worker_environment = {**environment.TELEMETRY_OFF, **environment.CPU_ALLOCATOR}
+    with _termination_as_before():
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": worker_environment},
+        )
+    with ExitStack() as exits:
+        exits.callback(ray.shutdown)
+        if ours is not None:
+            exits.enter_context(_ended_with(marked(STACK_MARK, ours.mark)))
+        yield
+
+
+def _wait_for(stack: Stack) -> None:
+    """Until the stack's Ray takes connections: it may be about to be started again. Ray would try for minutes."""
+    deadline = time.monotonic() + SECONDS_FOR_RESTART
+    while not accepts(environment.LOOPBACK, stack.ports.ray):
+        if time.monotonic() > deadline:
+            raise RayFailed(
+                f"the stack's Ray at {stack.ray} gives no answer within {SECONDS_FOR_RESTART:g} s: `glam status` says "
+                "how it is, and RAY_ADDRESS names another Ray"
+            )
+        time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 @contextmanager
@@ -64,7 +108,7 @@ def _local_ray(cpus_needed: float) -> Iterator[None]:
         os.environ.setdefault(name, value)
     # Ray's agents look for their dead parent in their own time, up to a minute; the guardian does not wait.
     with guarded(MARK_VARIABLE):
-        with _without_usage_reports():
+        with without_usage_reports(), _termination_as_before():
             ray.init(
                 address="local",  # of its own, whatever else runs on this machine
                 num_cpus=max(available_cpus(), int(cpus_needed)),
@@ -74,25 +118,25 @@ def _local_ray(cpus_needed: float) -> Iterator[None]:
                 _node_ip_address=environment.LOOPBACK,
             )
         try:
-            with _ended_with(*SERVERS):
+            with _ended_with(psutil.Process().children()):
                 yield
         finally:
             ray.shutdown()
 
 
 @contextmanager
-def _ended_with(*names: str) -> Iterator[None]:
-    """Ends this process, with the reason, when a child of one of these names is gone before the block is.
+def _ended_with(processes: Iterable[psutil.Process]) -> Iterator[None]:
+    """Ends this process, with the reason, when a server of Ray's among these is gone before the block is.
 
     Without its raylet Ray ends the driver too, after some 15 s and without a word, from a thread in C++:
     no exception of Python's tells of it in time.
     """
-    children = {each.name(): ProcessRecord.of(each.pid) for each in psutil.Process().children() if each.name() in names}
+    servers = {each.name(): ProcessRecord.of(each.pid) for each in processes if each.name() in SERVERS}
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(SECONDS_BETWEEN_LOOKS):
-            for name, record in children.items():
+            for name, record in servers.items():
                 if record.find() is None and not over.is_set():
                     sys.stderr.write(f"glam: Ray broke down: its {name} (pid {record.pid}) is gone. {TO_DO}\n")
                     sys.stderr.flush()
@@ -108,7 +152,16 @@ def _ended_with(*names: str) -> Iterator[None]:
 
 
 @contextmanager
-def _without_usage_reports() -> Iterator[None]:
+def _termination_as_before() -> Iterator[None]:
+    """Leaves SIGTERM to who handled it before the block; Ray would take it, and with it Prefect's Cancel."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if callable(before) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def without_usage_reports() -> Iterator[None]:
     """Leaves out the process that Ray starts for usage statistics where there is no dashboard.
 
     With the statistics switched off it still asks the metadata servers of three clouds where it runs,

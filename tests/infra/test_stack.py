@@ -16,11 +16,13 @@ from pydantic import ValidationError
 from glam.environment import LOOPBACK
 from glam.store import Store
 from infra.lifeline import ProcessRecord, end, marked
-from infra.programs import programs, supervisor_config
-from infra.stack import MARK_VARIABLE, StackError, up
-from infra.stack_file import Ports, Stack, read_stack, remove_stack, write_stack
+from infra.programs import Site, programs
+from infra.stack import StackError, up
+from infra.stack_file import STACK_MARK, Ports, Stack, read_stack, remove_stack, write_stack
+from infra.supervision import supervisor_config
+from tests.infra.conftest import stack_ports
 
-PORTS = Ports(prefect=14200, mlflow=15000, dashboard=18501)
+PORTS = Ports(prefect=14200, mlflow=15000, dashboard=18501, serve=18601, ray=16390)
 
 
 def stack(**changes: object) -> Stack:
@@ -30,23 +32,41 @@ def stack(**changes: object) -> Stack:
 
 
 def test_every_program_listens_on_loopback_only(tmp_path: Path):
-    for name, program in programs(tmp_path, PORTS).items():
+    for name, program in programs(Site(tmp_path, PORTS)).items():
         assert "0.0.0.0" not in " ".join(program.arguments)
         if program.address is not None:
-            assert program.address.startswith(f"http://{LOOPBACK}:"), name
-            assert LOOPBACK in program.arguments, name
+            assert program.address.removeprefix("http://").startswith(f"{LOOPBACK}:"), name
+
+
+def test_another_host_is_that_of_every_page_and_not_of_ray(tmp_path: Path):
+    made = programs(Site(tmp_path, PORTS, "192.0.2.7"))
+    assert made["ray"].address == f"{LOOPBACK}:{PORTS.ray}"
+    for name in ("prefect", "mlflow", "dashboard", "serve"):
+        assert made[name].address == f"http://192.0.2.7:{getattr(PORTS, name)}"
+        assert "192.0.2.7" in made[name].arguments
+    assert made["deployments"].environment["PREFECT_API_URL"] == f"http://192.0.2.7:{PORTS.prefect}/api"
+    assert made["mlflow"].environment["MLFLOW_SERVER_ALLOWED_HOSTS"] == f"192.0.2.7:{PORTS.mlflow}"
+
+
+def test_runs_from_the_pages_share_the_stacks_ray_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert programs(Site(tmp_path, PORTS))["deployments"].environment["RAY_ADDRESS"] == f"{LOOPBACK}:{PORTS.ray}"
+    monkeypatch.setenv("RAY_ADDRESS", "10.1.2.3:6379")
+    assert programs(Site(tmp_path, PORTS))["deployments"].environment["RAY_ADDRESS"] == "10.1.2.3:6379"
 
 
 def test_mlflow_serves_no_artifacts_and_keeps_them_in_the_store(tmp_path: Path):
-    arguments = programs(tmp_path, PORTS)["mlflow"].arguments
-    assert "--no-serve-artifacts" in arguments
-    assert arguments[arguments.index("--default-artifact-root") + 1] == str(tmp_path / "mlflow" / "artifacts")
-    assert arguments[arguments.index("--backend-store-uri") + 1] == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
+    program = programs(Site(tmp_path, PORTS))["mlflow"]
+    assert "--no-serve-artifacts" in program.arguments
+    assert program.environment["MLFLOW_DEFAULT_ARTIFACT_ROOT"] == str(tmp_path / "mlflow" / "artifacts")
+    assert program.environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
 
 
 def test_the_supervisor_is_told_no_path_of_a_person_and_opens_no_port(tmp_path: Path):
     store = tmp_path / "a store; with %(odd)s 'name'"
-    names = programs(store, PORTS)
+    names = programs(Site(store, PORTS))
     text = supervisor_config(names)
     assert str(store) not in text
     config = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"))
@@ -57,9 +77,22 @@ def test_the_supervisor_is_told_no_path_of_a_person_and_opens_no_port(tmp_path: 
         assert command == [sys.executable, "-m", "infra.programs", name]
 
 
-def test_three_servers_need_three_ports():
-    with pytest.raises(ValidationError, match="three servers need three ports"):
+def test_two_servers_need_two_ports_and_ray_takes_seven():
+    with pytest.raises(ValidationError, match="port 5000 is asked for by prefect and by mlflow"):
         Ports(prefect=5000)
+    with pytest.raises(ValidationError, match="port 8601 is asked for by serve and by ray"):
+        Ports(ray=8595)
+    assert [port for server, port in PORTS.each() if server == "ray"] == list(range(16390, 16397))
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [("0.0.0.0", "stands for all addresses"), ("192.0.2.255", "is not of this machine"), ("::1", "no IPv4 address")],
+)
+def test_a_host_that_no_browser_could_open_is_refused_with_those_that_could(tmp_path: Path, host: str, reason: str):
+    with pytest.raises(ValueError, match=rf"{reason}.*take one address of this machine: .*127\.0\.0\.1"):
+        up(tmp_path, PORTS, host=host)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_port_in_use_is_an_error_within_a_second_that_names_port_and_process(tmp_path: Path):
@@ -69,7 +102,7 @@ def test_a_port_in_use_is_an_error_within_a_second_that_names_port_and_process(t
         with pytest.raises(
             StackError, match=rf"port {port} for mlflow is in use by .*pid {os.getpid()}.*--mlflow-port"
         ):
-            up(tmp_path, Ports(prefect=14200, mlflow=port, dashboard=18501))
+            up(tmp_path, stack_ports(mlflow=port))
         assert time.monotonic() - started < 1
     assert not (tmp_path / "stack.json").exists()
 
@@ -81,8 +114,8 @@ def test_a_second_up_says_that_it_is_up(tmp_path: Path):
         assert up(tmp_path, Ports(), say=said.append) == 0
     text = "\n".join(said)
     assert "up already" in text
-    for address in ("http://127.0.0.1:14200", "http://127.0.0.1:15000", "http://127.0.0.1:18501"):
-        assert address in text
+    for port in (14200, 15000, 18501, 18601, 16390):
+        assert f"127.0.0.1:{port}" in text
 
 
 def test_only_a_live_and_ready_stack_is_read(tmp_path: Path):
@@ -108,32 +141,32 @@ def test_a_record_that_is_not_ours_is_an_error_that_names_the_file(tmp_path: Pat
 def test_processes_are_found_by_their_mark_and_ended_even_when_they_refuse():
     code = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     process = subprocess.Popen(
-        [sys.executable, "-c", code], env={**os.environ, MARK_VARIABLE: "test-mark"}, stdout=subprocess.PIPE
+        [sys.executable, "-c", code], env={**os.environ, STACK_MARK: "test-mark"}, stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     process.stdout.readline()
-    found = marked(MARK_VARIABLE, "test-mark")
+    found = marked(STACK_MARK, "test-mark")
     assert [each.pid for each in found] == [process.pid]
     end(found, patience_seconds=0.3)
     process.wait(timeout=5)
-    assert not marked(MARK_VARIABLE, "test-mark")
+    assert not marked(STACK_MARK, "test-mark")
     process.stdout.close()
 
 
 def test_what_a_killed_stack_left_is_ended_by_the_next_start(tmp_path: Path):
     left = subprocess.Popen(
         [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"],
-        env={**os.environ, MARK_VARIABLE: "left-behind"},
+        env={**os.environ, STACK_MARK: "left-behind"},
         stdout=subprocess.PIPE,
     )
     assert left.stdout is not None
     left.stdout.readline()  # before it runs its environment cannot be read
     write_stack(tmp_path, stack(mark="left-behind", owner=ProcessRecord(pid=1, started=1.0)))
     with socket.create_server((LOOPBACK, 0)) as taken, pytest.raises(StackError):
-        up(tmp_path, Ports(prefect=14200, mlflow=15000, dashboard=taken.getsockname()[1]))
+        up(tmp_path, stack_ports(dashboard=taken.getsockname()[1]))
     assert left.wait(timeout=5) is not None
     left.stdout.close()
-    assert not marked(MARK_VARIABLE, "left-behind")
+    assert not marked(STACK_MARK, "left-behind")
     assert not (tmp_path / "stack.json").exists()
 
 
