@@ -1,54 +1,95 @@
-"""Two runs side by side, finished or not: curves and costs, no verdict."""
+"""Two runs side by side, finished or not: what sets their configurations apart, curves and costs, no verdict."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, words
-from dashboard.queries import RunEntry, read_curves
-from dashboard.views.curves import choose_axis, draw_curves
+from dashboard import words
+from dashboard.charts.common import AXIS_TITLES
+from dashboard.charts.curves import QUANTITIES, Line, curve_chart, curve_table
+from dashboard.parts import choices, drawing
+from dashboard.parts.lines import choose_axis, lines_of
+from dashboard.parts.runs import likely_pair
+from dashboard.queries import RunEntry
+from glam.study import changed_fields
+
+MOST_CHARACTERS = 120
 
 
-def show(root: Path, runs: list[RunEntry]) -> None:
-    """Two choices, then what is known of both."""
-    readable = [run for run in runs if run.state != "broken"]
+def draw(root: Path, runs: Sequence[RunEntry]) -> None:
+    """Two choices of at least two runs, then what is known of both."""
+    by_mark = {run.fingerprint: run for run in runs}
+    titles = {mark: run.title for mark, run in by_mark.items()}
     left, right = st.columns(2)
-    first = left.selectbox("First run", readable, format_func=lambda run: run.title)
-    rest = [run for run in readable if run.fingerprint != first.fingerprint]
-    second = right.selectbox("Second run", rest, format_func=lambda run: run.title)
+    likely = likely_pair(root, runs)
+    assert likely is not None, "there are two"
+    first = by_mark[choices.one_of("First run", titles, "one", default=likely[0].fingerprint, place=left)]
+    rest = {mark: title for mark, title in titles.items() if mark != first.fingerprint}
+    second = by_mark[choices.one_of("Second run", rest, "other", default=likely[1].fingerprint, place=right)]
     st.caption("Two runs chosen by hand: their curves, no verdict. `glam compare` judges the arms of a study.")
-    training, heldout, names = [], [], []
-    for run in (first, second):
-        name = _name(run, names)
-        names.append(name)
-        curves = read_curves(root, run.fingerprint)
-        if curves is None:
-            continue
-        flops = run.summary.flops_per_token if run.summary else None
-        seed = run.summary.seed if run.summary else 0
-        training += charts.curve_rows(name, seed, curves.steps, flops)
-        heldout += charts.curve_rows(name, seed, curves.heldout, flops)
-    draw_curves(training, heldout, names, choose_axis())
-    st.dataframe(_table([(name, run) for name, run in zip(names, (first, second), strict=True)]), hide_index=True)
+    _differences(first, second)
+    axis = choose_axis()
+    for column, name in zip(st.columns(2), ("heldout", "loss"), strict=True):
+        quantity = QUANTITIES[name]
+        lines = _named(lines_of(root, [first, second], quantity.of), (first, second))
+        drawing.chart(
+            curve_chart(lines, axis, quantity) if lines else None,
+            f"pair, {name} against {axis}",
+            absent=f"{quantity.title}: unknown against {AXIS_TITLES[axis]}.",
+            data=curve_table(lines, axis, quantity),
+            place=column,
+        )
+    drawing.table(_table((first, second)), "pair", full=True)
 
 
-def _name(run: RunEntry, taken: list[str]) -> str:
-    """The arm, which gives the run its colour, or the run's name where both are of one arm."""
-    arm = run.summary.arm if run.summary else run.name.rpartition("-s")[0] or run.name
-    return arm if arm not in taken else f"{run.name} {run.fingerprint[:6]}"
+def names_of(runs: Sequence[RunEntry]) -> list[str]:
+    """Arms, which give runs their colours, or titles where both are of one arm."""
+    arms = [run.arm for run in runs]
+    return arms if len(set(arms)) == len(arms) else [run.title for run in runs]
 
 
-def _table(runs: list[tuple[str, RunEntry]]) -> pd.DataFrame:
-    lines: list[list[str]] = []
-    for title, show_value in (
+def _named(lines: Sequence[Line], runs: Sequence[RunEntry]) -> list[Line]:
+    """The lines under the names of `names_of`, in one stroke."""
+    names = dict(zip((run.title for run in runs), names_of(runs), strict=True))
+    return [Line(each.run, names[each.run], "", each.columns, each.flops_per_token) for each in lines]
+
+
+def _differences(first: RunEntry, second: RunEntry) -> None:
+    """Every field in which the configurations differ, and what else the runs read."""
+    if not first.config or not second.config:
+        st.info("The configuration of a run is known once it is complete.")
+        return
+    one, two = names_of((first, second))
+    rows = [
+        {"Field": path, one: _cut(old), two: _cut(new)}
+        for path, old, new in changed_fields(first.config, second.config)
+    ]
+    for kind in ("shards", "heldout", "tokenizers"):
+        reads = [next((name for name in run.reads if name.startswith(f"{kind}/")), "") for run in (first, second)]
+        if reads[0] != reads[1]:
+            rows.append({"Field": f"reads {kind}", one: reads[0], two: reads[1]})
+    if rows:
+        drawing.table(pd.DataFrame(rows), "configuration difference", full=len(rows) <= 30)
+    else:
+        st.info("The two have the same configuration and read the same folders.")
+
+
+def _cut(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …"
+
+
+def _table(runs: Sequence[RunEntry]) -> pd.DataFrame:
+    lines: list[tuple[str, Callable[[RunEntry], str]]] = [
         ("State", lambda run: run.state),
-        ("Steps", lambda run: words.UNKNOWN if run.last is None else str(run.last.step)),
-        ("Training loss, nats per token", lambda run: words.number(run.last.loss if run.last else None)),
+        ("Steps", lambda run: words.UNKNOWN if run.num_steps is None else f"{run.num_steps:,}"),
+        ("Training loss, nats per token", lambda run: words.number(run.loss)),
         ("Held-out loss, nats per token", lambda run: words.number(run.summary.heldout_loss if run.summary else None)),
         ("Parameters", lambda run: words.count(run.summary.total_params if run.summary else None)),
-        ("Training time", lambda run: words.duration(run.last.elapsed_seconds if run.last else None)),
-        ("Energy", lambda run: words.energy(run.last.energy_joules if run.last else None)),
-    ):
-        lines.append([title, *(show_value(run) for _, run in runs)])
-    return pd.DataFrame(lines, columns=["", *(name for name, _ in runs)])
+        ("Training time", lambda run: words.duration(run.elapsed_seconds)),
+        ("Energy", lambda run: words.energy(run.energy_joules)),
+    ]
+    rows = [[title, *(shown(run) for run in runs)] for title, shown in lines]
+    return pd.DataFrame(rows, columns=["", *names_of(runs)])

@@ -1,4 +1,6 @@
-"""A small store with a finished study, an interrupted run, a running one and a broken one: no training."""
+"""A small store with text, a finished study and its scores, an interrupted run, a running one and a broken one: nothing
+was trained for it.
+"""
 
 import math
 import os
@@ -7,14 +9,19 @@ from pathlib import Path
 
 from glam.analysis.evidence import RunEvidence, Score
 from glam.analysis.judge import judge
+from glam.analysis.verdict import Parameter, ScalingFit, ScalingPoint, Speedup, Verdict
 from glam.config import DataConfig, Experiment, TokenizerConfig, TrainConfig, replace
-from glam.records import EvalResult, HeldoutPoint, ItemScore, RunSummary, StepMetrics
+from glam.records import EvalResult, ExpertLoad, HeldoutPoint, ItemScore, RunSummary, StepMetrics
 from glam.store import Store
 from glam.study import Study, dense_twin
 from glam.variants import VARIANTS
+from tests.dashboard.fabricated_data import write_data
+from tests.dashboard.fabricated_scores import write_scores
 
 STEPS = 300
 TOKENS_PER_STEP = 4096
+VERDICT, RUNNING, INTERRUPTED = "a" * 16, "d" * 16, "e" * 16
+"""Fingerprints of the finished study and of two runs."""
 HOSTILE_NAME = "<script>alert(1)</script>"
 TASKS = (("last_word", 0.0), ("continuation", 0.25), ("name_function", 0.25))
 
@@ -23,24 +30,87 @@ def fabricate(root: Path) -> Store:
     """Fills an empty folder."""
     store = Store(root)
     study = _study()
+    data = write_data(store)
     evidence = {(arm, seed): _evidence(arm, seed) for arm, seed, _ in study.experiments()}
-    for (arm, seed), run in evidence.items():
+    reads = []
+    for arm, seed, experiment in study.experiments():
+        run = evidence[arm, seed]
         with store.claim("runs", f"{arm}-s{seed}", run.summary.run_fingerprint) as folder:
             folder.append("steps.jsonl", run.steps)
             folder.append("heldout.jsonl", run.heldout)
+            if arm == "sparse":
+                folder.append("experts.jsonl", _loads(seed))
             folder.write_text("summary.json", run.summary.model_dump_json())
-            folder.commit(config={"train": {"num_steps": STEPS}}, revision=1)
-    with store.claim("verdicts", study.name, "a" * 16) as folder:
-        folder.write_text("verdict.json", judge(study, evidence).model_dump_json())
-        folder.commit(config={}, revision=1)
-    for label, mark, half in (("sparse-s2", "d", 90), ("dense-s2", "e", 150)):
-        with store.claim("runs", label, mark * 16) as folder:
+            config = experiment.model_dump(mode="json", include={"model", "train"})
+            folder.commit(config=config, reads=[data], revision=1)
+        reads.append(str(folder.reference))
+        write_scores(store, folder.reference, run)
+    with store.claim("verdicts", study.name, VERDICT) as folder:
+        folder.write_text("verdict.json", with_speedups(judge(study, evidence)).model_dump_json())
+        folder.write_text("report.html", "<!doctype html><title>quickstart</title>")
+        folder.commit(config={}, reads=reads, revision=1)
+    for label, mark, half in (("sparse-s2", RUNNING, 90), ("dense-s2", INTERRUPTED, 150)):
+        with store.claim("runs", label, mark) as folder:
             folder.append("steps.jsonl", _evidence(label.partition("-")[0], 2).steps[:half])
     long_ago = time.time() - 3600
     os.utime(folder.path / "state.json", (long_ago, long_ago))
     with store.claim("runs", HOSTILE_NAME, "f" * 16) as folder:
         (folder.path / "steps.jsonl").write_text("{not json\n", "utf-8")
     return store
+
+
+def with_speedups(verdict: Verdict) -> Verdict:
+    """The same with what only rows of held-out text and several sizes would give."""
+    speeds = {"tokens": 1.42, "flops": 1.42, "seconds": 1.05, "joules": 1.08}
+    contrasts = [
+        contrast.model_copy(
+            update={
+                "axes": tuple(
+                    axis.model_copy(
+                        update={
+                            "speedup": Speedup(
+                                value=speeds[axis.axis],
+                                low=speeds[axis.axis] / 1.2,
+                                high=speeds[axis.axis] * 1.25,
+                                extrapolated=axis.axis in ("tokens", "flops"),
+                                num_units=24,
+                            )
+                        }
+                    )
+                    for axis in contrast.axes
+                )
+            }
+        )
+        for contrast in verdict.contrasts
+    ]
+    points = [
+        ScalingPoint(arm=f"{size}m_dense", seed=0, x=size * 1e13, loss=4.4 - 0.2 * place, fitted=4.39 - 0.2 * place)
+        for place, size in enumerate((1, 4, 16))
+    ]
+    fit = ScalingFit(
+        axis="flops",
+        group="dense",
+        formula="loss = E + A (C / C0)^-alpha",
+        parameters={"alpha": Parameter(value=0.12, low=0.1, high=0.15)},
+        reference_flops=4e13,
+        points=tuple(points),
+        num_distinct=3,
+    )
+    return verdict.model_copy(update={"contrasts": tuple(contrasts), "scaling": (fit,)})
+
+
+def _loads(seed: int) -> list[ExpertLoad]:
+    """Two layers of eight experts; at the end the last one of the second layer is dead."""
+    return [
+        ExpertLoad(
+            step=step,
+            load_LE=(
+                tuple(1024 + int(200 * _wobble(step, expert, seed)) for expert in range(8)),
+                tuple(1024 if expert < 7 or step < STEPS / 2 else 20 for expert in range(8)),
+            ),
+        )
+        for step in range(1, STEPS + 1)
+    ]
 
 
 def _study() -> Study:
@@ -65,6 +135,8 @@ def _evidence(arm: str, seed: int) -> RunEvidence:
             tokens=step * TOKENS_PER_STEP,
             loss=_loss(step, sparse, seed) + 0.05 * _wobble(step, seed),
             balance_loss=1.02 if sparse else None,
+            router_entropy=1.9 - 0.5 * step / STEPS if sparse else None,
+            dropped_fraction=0.0 if sparse else None,
             grad_norm=0.6,
             learning_rate=2e-3,
             load_imbalance=1.3 if sparse else None,

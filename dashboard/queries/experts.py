@@ -1,0 +1,133 @@
+"""Which experts were chosen: over a run's steps, and by the tokens of each task."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.queries.curves import still_standing
+from dashboard.queries.files import READ_ERRORS, Broken, parse, read_json, reason
+from dashboard.queries.folders import Marks, find, folder_at, marks
+from dashboard.queries.lines import sample_lines
+from dashboard.queries.scores import EXPERTS, ScoreEntry
+from glam.records import ExpertLoad
+
+FILE = "experts.jsonl"
+MAX_STEPS = 400
+MAX_EXPERTS = 65_536
+"""Of all layers together."""
+END_FRACTION = 0.1
+"""Of the steps: what the end of training means."""
+DEAD_BELOW, OVERLOADED_ABOVE = 0.1, 4.0
+"""Of a layer's mean load, over the end of training."""
+
+
+@dataclass(frozen=True)
+class Loads:
+    """S logged steps, taken evenly, of L mixture layers of E experts."""
+
+    step_S: NDArray[np.float64]
+    load_SLE: NDArray[np.float64]
+    """Choices that reached each expert."""
+    problem: str = ""
+
+    @property
+    def over_mean_SLE(self) -> NDArray[np.float64]:
+        """Over the mean load of the layer at that step: 1 is balanced; NaN where nothing was chosen."""
+        mean = self.load_SLE.mean(axis=2, keepdims=True)
+        return np.divide(self.load_SLE, mean, out=np.full_like(self.load_SLE, np.nan), where=mean > 0)
+
+    @property
+    def at_end_LE(self) -> NDArray[np.float64]:
+        """The same over the end of training, all its steps taken together."""
+        load_LE = self.load_SLE[self.step_S > (1 - END_FRACTION) * self.step_S[-1]].sum(axis=0)
+        mean = load_LE.mean(axis=1, keepdims=True)
+        return np.divide(load_LE, mean, out=np.full_like(load_LE, np.nan), where=mean > 0)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An expert that the end of training leaves idle, or floods."""
+
+    layer: int
+    """Of the mixture layers, the first is 1; as the expert."""
+    expert: int
+    over_mean: float
+
+    @property
+    def sentence(self) -> str:
+        kind = "dead" if self.over_mean < DEAD_BELOW else "overloaded"
+        return (
+            f"Expert {self.expert} of mixture layer {self.layer} is {kind}: {self.over_mean:.2f} times the mean load."
+        )
+
+
+NOTHING = Loads(np.empty(0), np.empty((0, 0, 0)))
+
+
+def read_loads(root: Path, fingerprint: str) -> Loads:
+    """Of a run, open or complete; no steps for a dense one."""
+    folder = find(root, "runs", fingerprint)
+    return NOTHING if folder is None else _loads(str(folder.path), marks(folder, (FILE,))[1:])
+
+
+def has_loads(root: Path, fingerprint: str) -> bool:
+    """Whether a run has logged the load of experts."""
+    folder = find(root, "runs", fingerprint)
+    return folder is not None and (folder.path / FILE).exists()
+
+
+def alarms(loads: Loads) -> Iterator[Alarm]:
+    """Dead and overloaded experts, layer by layer."""
+    if not len(loads.step_S):
+        return
+    for layer, row in enumerate(loads.at_end_LE, start=1):
+        for expert, over_mean in enumerate(row, start=1):
+            if over_mean < DEAD_BELOW or over_mean > OVERLOADED_ABOVE:
+                yield Alarm(layer, expert, float(over_mean))
+
+
+def task_shares(score: ScoreEntry) -> NDArray[np.float64] | str | None:
+    """[L, E] of the choices of a task's tokens, the share of each expert in its layer; None: not counted, as of a dense
+    model; a text says why it cannot be read.
+    """
+    return None if score.version[-1] is None else _task_shares(score.folder, score.version)
+
+
+@lru_cache(maxsize=64)
+def _loads(path: str, version: Marks) -> Loads:
+    if version == (None,):
+        return NOTHING
+    try:
+        lines = sample_lines(folder_at(path).path / FILE, MAX_STEPS)
+        records = [ExpertLoad.model_validate(parse(line)) for _, line in lines]
+        if not records:
+            return NOTHING
+        load_SLE = _loads_of([record.load_LE for record in records])
+    except READ_ERRORS as error:
+        return Loads(NOTHING.step_S, NOTHING.load_SLE, f"{FILE}: {reason(error)}")
+    step_S = np.array([record.step for record in records], dtype=np.float64)
+    places = still_standing(step_S)
+    return Loads(step_S[places], load_SLE[places])
+
+
+@lru_cache(maxsize=4_096)
+def _task_shares(path: str, version: Marks) -> NDArray[np.float64] | str:  # noqa: ARG001 - a key of the cache
+    try:
+        load_LE = _loads_of([ExpertLoad.model_validate(read_json(folder_at(path).path / EXPERTS)).load_LE])[0]
+    except READ_ERRORS as error:
+        return reason(error)
+    total = load_LE.sum(axis=1, keepdims=True)
+    return np.divide(load_LE, total, out=np.full_like(load_LE, np.nan), where=total > 0)
+
+
+def _loads_of(rows: list[tuple[tuple[int, ...], ...]]) -> NDArray[np.float64]:
+    """[S, L, E]. Raises Broken where layers differ in their experts, or steps in their layers."""
+    shapes = {tuple(len(layer) for layer in row) for row in rows}
+    (sizes, *others) = shapes
+    if others or len(set(sizes)) != 1 or not 0 < sum(sizes) <= MAX_EXPERTS:
+        raise Broken("layers and experts are not the same at every step")
+    return np.array(rows, dtype=np.float64)
