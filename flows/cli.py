@@ -3,13 +3,25 @@
 import sys
 
 import typer
-from pydantic import ValidationError
 
-from flows.commands import bench, benchmarks, data, evaluate, housekeeping, machine, model, study
-from flows.refusals import REFUSALS
+from flows.commands import (
+    bench,
+    benchmarks,
+    data,
+    evaluate,
+    housekeeping,
+    inference,
+    machine,
+    model,
+    plan,
+    published,
+    serve,
+    study,
+    sync,
+)
+from flows.refusals import explanation
 from flows.server import ServerError
 from glam import environment
-from glam.store.errors import DISK_FULL, is_disk_full
 from infra.stack import StackError
 
 app = typer.Typer(
@@ -21,9 +33,14 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 study.add_to(app)
+sync.add_to(app)
 evaluate.add_to(app)
 machine.add_to(app)
+serve.add_to(app)
 model.add_to(app)
+inference.add_to(app)
+published.add_to(app)
+plan.add_to(app)
 bench.add_to(app)
 app.add_typer(data.app, name="data")
 app.add_typer(benchmarks.app, name="benchmarks")
@@ -43,16 +60,12 @@ def _run(arguments: list[str]) -> int:
         code = app(arguments, prog_name="glam", standalone_mode=False)
     except typer.TyperException as error:
         return _explain(error.format_message(), WRONG_USE)
-    except ValidationError as error:
-        return _explain("; ".join(_sentence(each) for each in error.errors()), WRONG_USE)
-    except ValueError as error:
-        return _explain(str(error), WRONG_USE)
-    except (*REFUSALS, StackError, ServerError) as error:
+    except (StackError, ServerError) as error:
         return _explain(str(error), FAILED)
     except Exception as error:
-        if is_disk_full(error):
-            return _explain(DISK_FULL, FAILED)
-        raise
+        if (words := explanation(error)) is None:
+            raise
+        return _explain(words, WRONG_USE if isinstance(error, ValueError) else FAILED)
     if code == INTERRUPTED:  # what Typer makes of KeyboardInterrupt
         return _explain("interrupted; the same command goes on where this one stopped", INTERRUPTED)
     return code if isinstance(code, int) else DONE
@@ -62,10 +75,3 @@ def _explain(message: str, code: int) -> int:
     if message:
         typer.echo(f"glam: {message}", err=True)
     return code
-
-
-def _sentence(error: object) -> str:
-    assert isinstance(error, dict)
-    place = ".".join(str(part) for part in error["loc"])
-    value = f" (given: {error['input']!r})" if place and "input" in error else ""
-    return f"{place}: {error['msg']}{value}" if place else str(error["msg"])

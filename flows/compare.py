@@ -3,6 +3,7 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from flows.artifacts import show_verdict
 from flows.context import Context
 from glam.analysis.evidence import read_run
 from glam.analysis.judge import judge
@@ -17,10 +18,9 @@ VERDICT, REPORT = "verdict.json", "report.html"
 
 @task(name="compare", cache_policy=NO_CACHE)
 def compare(study: Study, stages: StudyStages, context: Context) -> None:
-    """Writes the verdict's folder and tells MLflow the sentence."""
-    folder = judge_study(study, stages, context.store)
-    verdict = read_verdict(folder)
-    context.parent.set_tags({"verdict": verdict.sentence, "report": str(folder.path / REPORT)})
+    """Writes the verdict's folder and shows it."""
+    verdict = read_verdict(judge_study(study, stages, context.store))
+    show_verdict(verdict)
     context.log(verdict.sentence)
 
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from prefect.logging import get_run_logger
 
+from flows.progress import Board
 from glam.config import RunOptions
 from glam.store import Store
-
-if TYPE_CHECKING:
-    from workers.tracking import TrackedRun, Tracker
+from workers.live import Live, LiveRun
 
 
 @dataclass(frozen=True)
@@ -19,9 +17,11 @@ class Context:
 
     store: Store
     options: RunOptions
-    tracker: "Tracker"
-    parent: "TrackedRun"
+    live: Live
+    """MLflow, as long as it answers."""
+    parent: LiveRun
     """MLflow's run of the whole experiment."""
+    board: Board
 
     @property
     def log(self) -> Callable[[str], None]:

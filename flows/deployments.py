@@ -12,6 +12,8 @@ from flows.server import Api
 from glam import environment
 
 STORE_VARIABLE = "GLAM_STORE"
+SECONDS_BETWEEN_LOOKS = 3
+"""For runs to start; Prefect's 10 seem long to who has pressed the button."""
 
 
 def serve_deployments(store_root: Path) -> None:
@@ -26,16 +28,20 @@ def serve_deployments(store_root: Path) -> None:
     from prefect import serve
     from prefect.deployments.runner import EntrypointType, RunnerDeployment
 
-    from flows.experiment import run_experiment
+    from flows.forms import FLOWS
 
-    deployment = run_experiment.to_deployment(
-        "experiment",
-        description=run_experiment.__doc__,
-        tags=["glam"],
-        entrypoint_type=EntrypointType.MODULE_PATH,  # a file path would depend on the working folder
-    )
-    assert isinstance(deployment, RunnerDeployment), "outside an event loop it is no coroutine"
-    serve(deployment, pause_on_shutdown=False, print_starting_message=False)
+    deployments = [
+        flow.to_deployment(
+            name,
+            description=(flow.description or "").partition("\n")[0],
+            tags=["glam"],
+            entrypoint_type=EntrypointType.MODULE_PATH,  # a file path would depend on the working folder
+        )
+        for name, flow in FLOWS.items()
+    ]
+    made = [each for each in deployments if isinstance(each, RunnerDeployment)]
+    assert len(made) == len(FLOWS), "outside an event loop none of them is a coroutine"
+    serve(*made, pause_on_shutdown=False, print_starting_message=False, query_seconds=SECONDS_BETWEEN_LOOKS)
 
 
 def main() -> int:

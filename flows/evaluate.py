@@ -6,31 +6,37 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.context import Context
-from flows.train import track
+from flows.retries import RETRIES, may_help
+from flows.waiting import cpus, wait_for_others
 from glam.lineage import RunStage, ScoreStage
 from glam.records import EvalResult
 from glam.store import StoreError
+from workers.cluster import breakdowns_explained
 from workers.evaluate import evaluate as evaluate_on_ray
-from workers.tracking import TrackedRun
+from workers.reservation import total_cpus
 
 
-@task(name="evaluate", cache_policy=NO_CACHE)
 def evaluate(scores: Sequence[ScoreStage], context: Context) -> None:
-    """Makes the missing scores and records them with their runs in MLflow."""
-    tracked: dict[str, TrackedRun] = {}
+    """Makes the missing scores, once there are CPUs for it."""
+    wait_for_others([score.stage for score in scores], context)
+    missing = [score for score in scores if score.stage.find(context.store) is None]
+    num_actors = min(context.options.num_eval_actors, total_cpus()) if missing else 0
+    with cpus(num_actors, context):
+        evaluate_now(missing, num_actors, context)
+
+
+@task(name="evaluate", cache_policy=NO_CACHE, retries=RETRIES, retry_delay_seconds=10, retry_condition_fn=may_help)
+def evaluate_now(scores: Sequence[ScoreStage], num_actors: int, context: Context) -> None:
+    """Goes on after the last piece that was scored."""
 
     def report(score: ScoreStage, result: EvalResult) -> None:
         run = score.subject
         assert isinstance(run, RunStage), "a study judges its runs"
         shown = "unknown" if result.value is None else f"{result.value:.4f}"
         context.log(f"{run.arm} seed {run.seed}: {score.task} {score.num_shots}-shot {result.metric} {shown}")
-        mark = run.stage.reference.fingerprint
-        tracked[mark] = tracked.get(mark) or track(run, context)
-        tracked[mark].log_values({f"score/{score.task}/{score.num_shots}shot": result.value})
 
-    failures = evaluate_on_ray(scores, context.store, num_actors=context.options.num_eval_actors, on_result=report)
-    for run in tracked.values():
-        run.finish()
+    with breakdowns_explained():
+        failures = evaluate_on_ray(scores, context.store, num_actors=num_actors, on_result=report)
     if failures:
         raise StoreError(
             f"{len(failures)} of {len(scores)} scores could not be made; the others are kept. "

@@ -2,11 +2,23 @@
 
 import logging
 
+from pydantic import ValidationError
+
 from glam.store import StoreError
+from glam.store.errors import DISK_FULL, is_disk_full
 from infra.processors import NotEnoughResources, RayFailed
 
 REFUSALS = (ValueError, StoreError, NotEnoughResources, RayFailed)
 """Their message says what, where and what to do; a traceback of our code adds nothing."""
+
+
+def explanation(error: BaseException) -> str | None:
+    """What a person is told of an error; None for one that does not explain itself."""
+    if isinstance(error, ValidationError):
+        return "; ".join(_sentence(each["loc"], each["msg"], each.get("input")) for each in error.errors())
+    if isinstance(error, REFUSALS):
+        return str(error)
+    return DISK_FULL if is_disk_full(error) else None
 
 
 class WithoutTraceback(logging.Filter):
@@ -24,3 +36,8 @@ def shorten(logger_names: tuple[str, ...] = ("prefect.flow_runs", "prefect.task_
         logger = logging.getLogger(name)
         if not any(isinstance(each, WithoutTraceback) for each in logger.filters):
             logger.addFilter(WithoutTraceback())
+
+
+def _sentence(location: tuple[int | str, ...], message: str, given: object) -> str:
+    place = ".".join(str(part) for part in location)
+    return f"{place}: {message} (given: {given!r})" if place else message

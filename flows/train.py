@@ -1,28 +1,59 @@
-"""Train: one run of a study, with live progress in the log and in MLflow."""
+"""Train: one run of a study, with live progress in the log, on the page of the flow run and in MLflow."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Cancelled, State, raise_state_exception
 
 from flows.context import Context
+from flows.progress import Progress
+from flows.retries import RETRIES, may_help
+from flows.waiting import cpus, wait_for_others
 from glam.lineage import RunStage
-from glam.records import HeldoutPoint, RunSummary, StepMetrics, StepProfile
+from glam.records import HeldoutPoint, StepMetrics, StepProfile
 from glam.store import Folder
-from glam.training.loop import HELDOUT, STEPS
+from glam.training.loop import Stopped
 from glam.training.profile import PROFILE, TRACE
-from workers.tracking import TrackedRun
+from workers.cluster import breakdowns_explained
+from workers.tracked_stages import run_tags
 from workers.train import train as train_on_ray
 
-SECONDS_BETWEEN_LINES = 5.0
 
-
-@task(name="train", task_run_name="train {run.arm} seed {run.seed}", cache_policy=NO_CACHE)
 def train(run: RunStage, context: Context) -> None:
-    """Trains one run, unless its folder is complete."""
-    tracked = track(run, context)
-    progress = Progress(run, context.log)
+    """Trains one run unless its folder is complete, once it is nobody else's and there are CPUs for it."""
+    wait_for_others([run.stage], context)
+    needed = 0 if run.stage.find(context.store) is not None else context.options.cpus_needed
+    with cpus(needed, context):
+        if (stopped := train_now(run, context)) is not None:
+            raise_state_exception(stopped)
+
+
+@task(
+    name="train",
+    task_run_name="train {run.arm} seed {run.seed}",
+    cache_policy=NO_CACHE,
+    retries=RETRIES,
+    retry_delay_seconds=10,
+    retry_condition_fn=may_help,
+)
+def train_now(run: RunStage, context: Context) -> State | None:
+    """Goes on from the newest checkpoint; a state where it stopped as it was told to."""
+    if run.stage.find(context.store) is not None:
+        context.log(f"{run.stage.reference}: there already")
+        return None
+    context.board.open()
+    progress = Progress(run, context.board, context.log)
+    tracked = context.live.start(
+        lambda tracker: tracker.start_run(
+            run.stage.reference.label,
+            fingerprint=run.stage.reference.fingerprint,
+            num_steps=run.experiment.train.num_steps,
+            parent=context.parent.run,
+            params=run.experiment.model_dump(mode="json"),
+            tags=run_tags(run),
+        )
+    )
 
     def report(steps: Sequence[StepMetrics], points: Sequence[HeldoutPoint]) -> None:
         progress(steps, points)
@@ -30,13 +61,23 @@ def train(run: RunStage, context: Context) -> None:
         tracked.log_heldout(points)
 
     try:
-        folder = train_on_ray(run, context.store, context.options, report)
+        with breakdowns_explained():
+            folder = train_on_ray(run, context.store, context.options, report)
+    except Stopped as error:
+        tracked.finish("KILLED")
+        return stopped_state(error)
     except BaseException as error:
-        tracked.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        tracked.finish("FAILED" if isinstance(error, Exception) else "KILLED")
         raise
     tracked.finish()
     if context.options.profile:
         context.log(profile_text(f"{run.arm} seed {run.seed}", folder))
+    return None
+
+
+def stopped_state(error: Stopped) -> State:
+    """Of what ended where its budget did: no failure, and not done."""
+    return Cancelled(name="Stopped", message=str(error), data=error)
 
 
 def profile_text(name: str, folder: Folder) -> str:
@@ -48,53 +89,3 @@ def profile_text(name: str, folder: Folder) -> str:
     for part, seconds in found.part_seconds.items():
         lines.append(f"  {part:<14}{1000 * seconds:>10.1f} ms  {seconds / sum(found.part_seconds.values()):>6.1%}")
     return "\n".join([*lines, f"  trace: {folder.path / TRACE}"])
-
-
-def track(run: RunStage, context: Context) -> TrackedRun:
-    """MLflow's run of this training run, found or made."""
-    experiment = run.experiment
-    return context.tracker.start_run(
-        run.stage.reference.label,
-        fingerprint=run.stage.reference.fingerprint,
-        num_steps=experiment.train.num_steps,
-        parent=context.parent,
-        params=experiment.model_dump(mode="json"),
-        tags={"arm": run.arm, "seed": str(run.seed), "data": run.prepared.shards.reference.fingerprint},
-    )
-
-
-def track_complete(run: RunStage, folder: Folder, context: Context) -> TrackedRun:
-    """The same for a run that was complete before: all its records, once."""
-    tracked = track(run, context)
-    tracked.log_steps(folder.read(STEPS, StepMetrics))
-    tracked.log_heldout(folder.read(HELDOUT, HeldoutPoint))
-    tracked.finish()
-    return tracked
-
-
-class Progress:
-    """A line every few seconds: step, loss, speed, time left."""
-
-    def __init__(self, run: RunStage, log: Callable[[str], None]):
-        self._name = f"{run.arm} seed {run.seed}"
-        self._num_steps = run.experiment.train.num_steps
-        self._log = log
-        self._last = 0.0
-
-    def __call__(self, steps: Sequence[StepMetrics], points: Sequence[HeldoutPoint]) -> None:
-        for point in points:
-            self._log(f"{self._name}: step {point.step}/{self._num_steps}  held-out loss {point.loss:.4f}")
-        if not steps or (time.monotonic() - self._last < SECONDS_BETWEEN_LINES and steps[-1].step < self._num_steps):
-            return
-        self._last = time.monotonic()
-        now = steps[-1]
-        left = (self._num_steps - now.step) * now.elapsed_seconds / now.step
-        self._log(
-            f"{self._name}: step {now.step}/{self._num_steps}  loss {now.loss:.4f}  "
-            f"{now.tokens / now.elapsed_seconds:,.0f} tokens/s  {int(left) // 60}:{int(left) % 60:02d} left"
-        )
-
-
-def summary_of(folder: Folder) -> RunSummary:
-    """The summary of a complete run."""
-    return RunSummary.model_validate(folder.read_json("summary.json"))

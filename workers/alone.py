@@ -90,9 +90,8 @@ def main(order_path: str) -> None:
         )
     folder = Folder(order.run_path, order.reference)
     run = open_run(Store(order.store_root), order.model, order.train, order.reads, folder, order.options)
-    for metrics in train(
-        run, ParallelGroup.of_process_group(order.options), open_meter("none" if order.options.use_gpu else None)
-    ):
+    group = ParallelGroup.of_process_group(order.options)
+    for metrics in train(run, group, open_meter(gpus=group.node_gpus)):
         if metrics.step == order.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
     if dist.is_initialized():

@@ -18,6 +18,10 @@ from glam.analysis.statistics import score_interval
 from glam.config import ModelConfig
 from glam.data.heldout import HeldOut
 from glam.data.tokenizer import Tokenizer
+from glam.energy.account import UNKNOWN, Energy, between
+from glam.energy.entries import energy_fields
+from glam.energy.meter import Meter, open_meter
+from glam.energy.sharing import Sharing
 from glam.evaluation.names import find_task, identity
 from glam.evaluation.runner import Examination, examination, joined
 from glam.lineage import RunStage, ScoreStage
@@ -26,7 +30,9 @@ from glam.records import EvalResult, ExpertLoad, Scored
 from glam.store import Folder, Store, StoreError
 from glam.store.tables import write_table
 from workers.judged import JudgedModel
+from workers.nodes import on_one_node
 from workers.numerics import numerics
+from workers.signals import wait
 
 RESULT, ITEMS, EXPERTS, PIECE = "result.json", "items.parquet", "experts.json", "piece"
 ITEMS_OF_PIECE = 64
@@ -85,7 +91,7 @@ def evaluate(scores: Sequence[ScoreStage], store: Store, *, num_actors: int, on_
     )
     if not missing:
         return []
-    crew = _Crew(str(store.root), num_actors)
+    crew = _Crew(str(store.root), num_actors, open_meter())
     failures: list[Failure] = []
     with ExitStack() as claims:
         for job, piece in _pieces(missing, store, claims, failures, on_result):
@@ -99,12 +105,16 @@ def evaluate(scores: Sequence[ScoreStage], store: Store, *, num_actors: int, on_
 
 
 class _Crew:
-    """Actors at work, each with one piece: what kills an actor takes no other piece with it."""
+    """Actors at work, each with one piece: what kills an actor takes no other piece with it.
 
-    def __init__(self, store_root: str, num_actors: int):
-        self._store_root = store_root
+    Where the meter is one of a process, each actor reads its own; one of the node is read here, and shared.
+    """
+
+    def __init__(self, store_root: str, num_actors: int, meter: Meter):
+        self._settings = (store_root, meter.method if meter.per_process else "none")
+        self._sharing = None if meter.per_process else Sharing(meter)
         self._remote: Any = ray.remote(num_cpus=1, max_restarts=MAX_RESTARTS, max_task_retries=MAX_RESTARTS)(Evaluator)
-        self._actors = [self._remote.remote(store_root) for _ in range(num_actors)]
+        self._actors = [self._remote.remote(*self._settings) for _ in range(num_actors)]
         self._idle = list(range(num_actors))
         self.flying: dict[Any, tuple[int, Any, _Job, Piece]] = {}
 
@@ -117,27 +127,35 @@ class _Crew:
         """To an actor that can take one."""
         place = self._idle.pop(0)
         actor = self._actors[place]
-        self.flying[actor.score.remote(piece)] = (place, actor, job, piece)
+        asked = actor.score.remote(piece)
+        self.flying[asked] = (place, actor, job, piece)
+        if self._sharing is not None:
+            self._sharing.begin(asked)
 
     def take(self) -> tuple["_Job", "Piece", "Scored | RayError"]:
         """Waits for a piece; an actor that has died for good is replaced."""
-        (done,), _ = ray.wait(list(self.flying), num_returns=1)
+        (done,), _ = wait(list(self.flying))
         place, actor, job, piece = self.flying.pop(done)
         self._idle.append(place)
+        shared = None if self._sharing is None else self._sharing.end(done)
         try:
-            return job, piece, ray.get(done)
+            scored = ray.get(done)
+            if shared is not None:  # what this node used says nothing where others worked too
+                scored = _with_energy(scored, shared if on_one_node() else UNKNOWN)
+            return job, piece, scored
         except RayError as error:
             if isinstance(error, RayActorError) and self._actors[place] is actor:
-                self._actors[place] = self._remote.remote(self._store_root)
+                self._actors[place] = self._remote.remote(*self._settings)
             return job, piece, error
 
 
 class Evaluator:
     """Scores one piece after the other; keeps what it loaded last."""
 
-    def __init__(self, store_root: str):
+    def __init__(self, store_root: str, meter: str):
         torch.set_num_threads(THREADS)
         self._store = Store(store_root)
+        self._meter = open_meter(meter)
         self._model = lru_cache(maxsize=1)(JudgedModel)
         self._examined: dict[str, Examination] = {}
 
@@ -146,7 +164,9 @@ class Evaluator:
         model, name = self._model(model_folder(piece.score, self._store)), str(piece.score.stage.reference)
         if name not in self._examined:
             self._examined = {name: examine(piece.score, self._store)}
-        return self._examined[name].score(model, piece.first, piece.last)
+        before = self._meter.read()
+        scored = self._examined[name].score(model, piece.first, piece.last)
+        return _with_energy(scored, between(before, self._meter.read()))
 
 
 def model_folder(score: ScoreStage, store: Store) -> Path:
@@ -245,6 +265,10 @@ def _finish(job: _Job, on_result: OnResult) -> None:
     job.score.stage.commit(folder, numerics=numerics(threads=THREADS))
     job.claim.close()
     on_result(job.score, result)
+
+
+def _with_energy(scored: Scored, used: Energy) -> Scored:
+    return scored.model_copy(update=dict(energy_fields(used)))
 
 
 def _with_interval(result: EvalResult, scored: Scored) -> EvalResult:

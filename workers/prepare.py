@@ -9,9 +9,17 @@ from ray.exceptions import RayTaskError
 from glam.config import DataConfig
 from glam.data import stages as library
 from glam.data.sources import plan_shards
+from glam.energy.account import UNKNOWN, between
+from glam.energy.entries import total_use, use
+from glam.energy.meter import Meter, open_meter
 from glam.lineage import DataStages, Stage, data_stages
+from glam.records import EnergyUse
 from glam.store import Folder, Store
+from workers.nodes import on_one_node
+from workers.signals import wait
 
+ENERGY, ENERGY_PARTS = "energy.json", "energy_parts.jsonl"
+"""What making a folder used, and the calls of which that is the sum. The same folder made again has others."""
 HEARTBEAT_SECONDS = 10.0
 Call = tuple[Any, ...]
 """A plain function and its arguments: configs and folders, never text."""
@@ -29,6 +37,7 @@ def prepare(
         prepare(config.judged_as, store_root, only=only, log=log)
     store = Store(store_root)
     stages = data_stages(config)
+    meter = open_meter()
     for stage, make in stage_calls(config, stages):
         if only is not None and stage not in only:
             continue
@@ -40,7 +49,9 @@ def prepare(
                 reads = {read.fingerprint: store.open(read.kind, read.fingerprint) for read in stage.reads}
                 log(f"{stage.reference}: started")
                 for calls in make(reads, folder):
-                    _run(calls, folder)
+                    _run(calls, folder, meter)
+                used = total_use(folder.read(ENERGY_PARTS, EnergyUse))
+                folder.write_text(ENERGY, used.model_dump_json(indent=1) + "\n")
                 stage.commit(folder)
                 log(f"{stage.reference}: complete")
     return stages
@@ -93,12 +104,19 @@ def stage_calls(config: DataConfig, stages: DataStages) -> Iterator[tuple[Stage,
 
 
 @ray.remote(num_cpus=1)
-def _call(function: Callable[..., object], *arguments: Any) -> None:
+def _call(meter_name: str, function: Callable[..., object], *arguments: Any) -> EnergyUse:
+    meter = open_meter(meter_name)
+    before = meter.read()
     function(*arguments)
+    after = meter.read()
+    return use(between(before, after), after.at_seconds - before.at_seconds, meter.covers)
 
 
-def _run(calls: Iterable[Call], folder: Folder) -> None:
-    """Runs one round, as many calls at once as there are processors, and keeps the folder's heartbeat going."""
+def _run(calls: Iterable[Call], folder: Folder, meter: Meter) -> None:
+    """Runs one round, as many calls at once as there are processors, and keeps the folder's heartbeat going.
+
+    What it used is written down as calls end: by each call where the meter is one of a process, else by this node's.
+    """
     if not ray.is_initialized():
         raise RuntimeError(
             f"{folder.reference} is to be made and Ray is not initialised; call ray.init() before prepare()"
@@ -106,14 +124,22 @@ def _run(calls: Iterable[Call], folder: Folder) -> None:
     waiting = list(calls)[::-1]
     most_at_once = max(1, int(ray.cluster_resources().get("CPU", 1)))
     running: list[ray.ObjectRef] = []
+    meter_of_calls = meter.method if meter.per_process else "none"
+    before = meter.read()
     while waiting or running:
         while waiting and len(running) < most_at_once:
-            running.append(_call.remote(*waiting.pop()))
-        done, running = ray.wait(running, timeout=HEARTBEAT_SECONDS)
+            running.append(_call.remote(meter_of_calls, *waiting.pop()))
+        done, running = wait(running, timeout_seconds=HEARTBEAT_SECONDS)
         folder.heartbeat()
         try:
-            ray.get(done)
+            used: list[EnergyUse] = ray.get(done)
         except RayTaskError as error:
             for each in running:
                 ray.cancel(each)
             raise error.cause from error  # the library's own words, not Ray's wrapping of them
+        if not meter.per_process:
+            after = meter.read()
+            window = between(before, after) if on_one_node() else UNKNOWN
+            used = [use(window, after.at_seconds - before.at_seconds, meter.covers)]
+            before = after
+        folder.append(ENERGY_PARTS, used)

@@ -27,13 +27,15 @@ def open_run(
     shards = store.open("shards", reads["shards"])
     batches = Loader(shards.path, global_batch_size=config.global_batch_size, seed=config.seed)
     heldout = HeldOut(store.open("heldout", reads["heldout"]).path)
+    windows = heldout.sample(batches.sequence_length, config.heldout_sequences)
     origin = store.open("runs", reads["runs"]) if config.continues is not None else None
     return Run(
         folder=folder,
         model=model,
         config=config,
         batches=batches,
-        heldout_rows=[window.ids for window in heldout.sample(batches.sequence_length, config.heldout_sequences)],
+        heldout_rows=[window.ids for window in windows],
+        heldout_units=[window.unit for window in windows],
         end_of_text=END_OF_TEXT_ID,
         options=options,
         asked_to_stop=(folder.path / STOP).exists,

@@ -1,28 +1,25 @@
-"""MLflow: runs, metrics and the registry of one study, written by one process.
+"""MLflow: the runs and metrics of one study, written by one process.
 
-Idempotent: a run is found by its tag `glam.fingerprint`, a version by its manifest hash, and a step that
-was logged is not logged again. Importing this module imports MLflow (3 s): import it late.
+Idempotent: a run is found by its tag `glam.fingerprint`, and what was logged is not logged again.
+Importing this module imports MLflow (3 s): import it late.
 """
 
 import logging
 import os
 import time
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import mlflow
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
-from mlflow.types.schema import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from glam.records import HeldoutPoint, StepMetrics
-from glam.store import FolderReference, library_versions
 from glam.store.errors import writing
 from infra.places import mlflow_artifacts, mlflow_database
+from infra.settings import MLFLOW_ARTIFACTS
 from infra.stack_file import read_stack
 from workers.metrics import Thinning, flatten, heldout_values, step_values
 
@@ -30,16 +27,13 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 FINGERPRINT_TAG = "glam.fingerprint"
 MANIFEST_TAG = "glam.manifest_hash"
+COMPLETE_TAG = "glam.complete"
+"""On a run that MLflow has fully: the mark of what it was made from."""
 MAX_METRICS_PER_REQUEST = 1_000
 MAX_PARAMS_PER_REQUEST = 100
-MODEL_CODE = Path(__file__).with_name("registered_model.py")
-MODEL_LIBRARIES = ("mlflow", "numpy", "pandas", "pydantic", "safetensors", "tokenizers", "torch")
-MODEL_SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(DataType.string)]),
-    params=ParamSchema(
-        [ParamSpec("mode", DataType.string, "complete"), ParamSpec("max_new_tokens", DataType.integer, 32)]
-    ),
-)
+MAX_RUNS_PER_PAGE = 1_000
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
+"""By default MLflow asks a server that is gone for minutes, at every request; training does not wait for it."""
 
 
 def tracking_address(store_root: Path) -> str:
@@ -71,17 +65,18 @@ def registered_run(store_root: Path, name: str) -> tuple[str, str]:
 class Tracker:
     """MLflow's view of one study. Make it with `Tracker.open`; one process writes."""
 
-    def __init__(self, client: MlflowClient, address: str, experiment_id: str, store_root: Path):
+    def __init__(self, client: MlflowClient, address: str, experiment_id: str):
+        self.client = client
         self.address = address
         self.experiment_id = experiment_id
-        self._client = client
-        self._store_root = store_root
 
     @classmethod
     def open(cls, store_root: Path, study: str) -> "Tracker":
         """The tracker of a study, whose MLflow experiment is made if it is not there."""
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports each table it creates
         os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # stdout is for our own answers
+        for name, value in PATIENCE.items():
+            os.environ.setdefault(name, value)
         store_root = store_root.absolute()
         artifacts = mlflow_artifacts(store_root)
         with writing(artifacts):
@@ -91,9 +86,10 @@ class Tracker:
         experiment = client.get_experiment_by_name(study)
         if experiment is None:
             # A URI of our own making: names of studies do not become paths.
-            place = artifacts / f"experiment-{time.time_ns()}"
-            return cls(client, address, client.create_experiment(study, artifact_location=place.as_uri()), store_root)
-        return cls(client, address, experiment.experiment_id, store_root)
+            root = os.environ.get(MLFLOW_ARTIFACTS) or artifacts.as_uri()
+            place = f"{root.rstrip('/')}/experiment-{time.time_ns()}"
+            return cls(client, address, client.create_experiment(study, artifact_location=place))
+        return cls(client, address, experiment.experiment_id)
 
     def start_run(
         self,
@@ -104,88 +100,57 @@ class Tracker:
         parent: "TrackedRun | None" = None,
         params: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
+        started: datetime | None = None,
     ) -> "TrackedRun":
         """The run of this fingerprint, found or made, and running again from here.
 
-        `params` is a nested configuration, logged flat by dotted path. `num_steps` decides the thinning.
+        `params` is a nested configuration, logged flat by dotted path. `num_steps` decides the thinning. One that is
+        made has `started` then; None: now.
         """
-        found = self._client.search_runs(
+        found = self.client.search_runs(
             [self.experiment_id], f"tags.`{FINGERPRINT_TAG}` = '{fingerprint}'", max_results=1
         )
         if found:
             run_id = found[0].info.run_id
-            self._client.update_run(run_id, RunStatus.to_string(RunStatus.RUNNING))
+            self.client.update_run(run_id, RunStatus.to_string(RunStatus.RUNNING))
         else:
             all_tags = {**(tags or {}), FINGERPRINT_TAG: fingerprint}
             if parent is not None:
                 all_tags["mlflow.parentRunId"] = parent.run_id
-            run_id = self._client.create_run(self.experiment_id, run_name=name, tags=all_tags).info.run_id
+            run_id = self.client.create_run(
+                self.experiment_id, run_name=name, tags=all_tags, start_time=_milliseconds(started)
+            ).info.run_id
             pairs = [Param(key, value) for key, value in flatten(params or {}).items()]
             for start in range(0, len(pairs), MAX_PARAMS_PER_REQUEST):
-                self._client.log_batch(run_id, params=pairs[start : start + MAX_PARAMS_PER_REQUEST])
-        return TrackedRun(self._client, run_id, num_steps=num_steps, resumed=bool(found))
+                self.client.log_batch(run_id, params=pairs[start : start + MAX_PARAMS_PER_REQUEST])
+        status_before: str | None = found[0].info.status if found else None
+        return TrackedRun(self.client, run_id, num_steps=num_steps, status_before=status_before)
 
-    def register(
-        self,
-        run: "TrackedRun",
-        *,
-        model_name: str,
-        reference: FolderReference,
-        manifest_hash: str,
-        tags: Mapping[str, str] | None = None,
-        alias: str | None = None,
-    ) -> str:
-        """Version of the registered model that stands for a complete run folder, made if it is not there.
-
-        `alias` (`dense`, `sparse`) is moved to it: give it for the arm's first seed of lowest held-out loss.
-        """
-        version = self._find_version(model_name, manifest_hash) or self._make_version(
-            run, model_name, reference, manifest_hash
-        )
-        for key, value in {**(tags or {}), FINGERPRINT_TAG: reference.fingerprint, MANIFEST_TAG: manifest_hash}.items():
-            self._client.set_model_version_tag(model_name, version, key, value)
-        if alias is not None:
-            self._client.set_registered_model_alias(model_name, alias, version)
-        return version
-
-    def _find_version(self, model_name: str, manifest_hash: str) -> str | None:
-        for version in self._client.search_model_versions(f"name = '{model_name}'"):
-            if version.tags.get(MANIFEST_TAG) == manifest_hash:
-                return str(version.version)
-        return None
-
-    def _make_version(self, run: "TrackedRun", model_name: str, reference: FolderReference, manifest_hash: str) -> str:
-        status = self._client.get_run(run.run_id).info.status
-        mlflow.set_tracking_uri(self.address)  # log_model knows no other way; the registry follows it
-        with mlflow.start_run(run_id=run.run_id), warnings.catch_warnings():
-            # An example would make MLflow load the weights at once.
-            warnings.filterwarnings("ignore", message=".*input example was not provided.*")
-            info = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(MODEL_CODE),
-                model_config={
-                    "store_root": str(self._store_root),
-                    "fingerprint": reference.fingerprint,
-                    "manifest_hash": manifest_hash,
-                },
-                signature=MODEL_SIGNATURE,
-                pip_requirements=[f"{name}=={version}" for name, version in library_versions(MODEL_LIBRARIES).items()],
+    def complete(self) -> dict[str, str]:
+        """By fingerprint, the mark of every run that MLflow has fully."""
+        marks: dict[str, str] = {}
+        page_token = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment_id],
+                f"tags.`{COMPLETE_TAG}` != ''",
+                max_results=MAX_RUNS_PER_PAGE,
+                page_token=page_token,
             )
-        self._client.update_run(run.run_id, status)  # leaving the block above has called it finished
-        if not self._client.search_registered_models(f"name = '{model_name}'"):
-            self._client.create_registered_model(model_name)
-        made = self._client.create_model_version(
-            model_name, source=info.model_uri, run_id=run.run_id, model_id=info.model_id
-        )
-        return str(made.version)
+            marks |= {run.data.tags[FINGERPRINT_TAG]: run.data.tags[COMPLETE_TAG] for run in page}
+            if not (page_token := page.token):
+                return marks
 
 
 class TrackedRun:
     """One MLflow run. Steps may come in any portions and more than once."""
 
-    def __init__(self, client: MlflowClient, run_id: str, *, num_steps: int, resumed: bool):
+    def __init__(self, client: MlflowClient, run_id: str, *, num_steps: int, status_before: str | None):
         self.run_id = run_id
+        self.status_before = status_before
+        """Of MLflow's run when it was found; None: it was made."""
         self._client = client
+        resumed = status_before is not None
         self._thinning = Thinning(num_steps, after_step=self._last_step("train/loss") if resumed else 0)
         self._heldout_step = self._last_step("heldout/loss") if resumed else 0
 
@@ -201,15 +166,27 @@ class TrackedRun:
 
     def log_values(self, values: Mapping[str, float | None]) -> None:
         """Results that belong to no step, e.g. `score/last_word/0shot`; None is unknown and left out."""
-        self._log([(0, {name: value for name, value in values.items() if value is not None})])
+        there = self._client.get_run(self.run_id).data.metrics
+        known = {name: value for name, value in values.items() if value is not None}
+        self._log([(0, {name: value for name, value in known.items() if there.get(name) != value})])
+
+    def log_files(self, texts: Mapping[str, str]) -> None:
+        """Artifacts by name, each in the place of an earlier one. The client writes them: no server need serve any."""
+        for name, text in texts.items():
+            self._client.log_text(self.run_id, text, name)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """What may change from attempt to attempt, e.g. layout and machine."""
         self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
-    def finish(self, status: Status = "FINISHED") -> None:
-        """Ends the run; `start_run` with its fingerprint takes it up again."""
-        self._client.set_terminated(self.run_id, status)
+    def finish(self, status: Status = "FINISHED", *, ended: datetime | None = None) -> None:
+        """Ends the run; `start_run` with its fingerprint takes it up again. Ended then; None: now."""
+        self._client.set_terminated(self.run_id, status, end_time=_milliseconds(ended))
+
+    def leave(self) -> None:
+        """Makes it as it was found; one that was running goes on, for somebody is at it."""
+        if self.status_before is not None and self.status_before != "RUNNING":
+            self._client.set_terminated(self.run_id, self.status_before)
 
     def _log(self, points: Iterable[tuple[int, dict[str, float]]]) -> None:
         now = time.time_ns() // 1_000_000
@@ -219,3 +196,7 @@ class TrackedRun:
 
     def _last_step(self, metric: str) -> int:
         return max((point.step for point in self._client.get_metric_history(self.run_id, metric)), default=0)
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)

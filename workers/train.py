@@ -29,6 +29,7 @@ from glam import environment
 from glam.config import RunOptions
 from glam.counting import count
 from glam.data.tokenizer import FILE as TOKENIZER_FILE
+from glam.energy.account import weakest_method
 from glam.energy.meter import open_meter
 from glam.lineage import RunStage
 from glam.records import HeldoutPoint, RunSummary, StepMetrics
@@ -42,10 +43,13 @@ from infra.places import ray_snapshots
 from infra.processors import RAY_ADDRESS, NotEnoughResources
 from workers.numerics import numerics
 from workers.run import STOP, open_run
+from workers.signals import heard_while_ray_waits
 
 RENDEZVOUS_SECONDS = 120
 MAX_FAILURES = 2
 POLL_SECONDS = 0.5
+SECONDS_TO_SAVE = 8.0
+"""After a signal to end; what Prefect cancels is killed after 30 s. Without, the newest checkpoint is what is left."""
 
 OnMetrics = Callable[[Sequence[StepMetrics], Sequence[HeldoutPoint]], None]
 
@@ -97,16 +101,16 @@ def train_on_worker(order: TrainOrder) -> None:
     torch.set_num_threads(order.options.threads_per_worker)
     store, run = Store(order.store_root), order.run
     with _process_group(order.options), contextlib.ExitStack() as stack:
-        group = ParallelGroup.of_process_group(order.options)
+        group = ParallelGroup.of_process_group(order.options, local_rank=get_context().get_local_rank())
         if group.is_first:
             # A worker of a killed attempt may still be writing for a moment.
-            stack.enter_context(store.lock(f"runs-{run.stage.reference.fingerprint}.writer", patience_seconds=60))
+            stack.enter_context(store.lock(_writer_lock(run), patience_seconds=60))
         folder = store.find("runs", run.stage.reference.fingerprint)
         assert folder is not None, "the driver claims the folder before it sends workers"
         reads = {read.kind: read.fingerprint for read in run.stage.reads}
         work = open_run(store, run.experiment.model, run.experiment.train, reads, folder, order.options)
         with contextlib.suppress(Stopped):  # whoever asked knows; Ray would take it for a failure and start again
-            for _ in train_loop(work, group, open_meter("none" if order.options.use_gpu else None)):
+            for _ in train_loop(work, group, open_meter(gpus=group.node_gpus)):
                 pass
 
 
@@ -157,14 +161,21 @@ def _fit(order: TrainOrder, folder: Folder) -> None:
             failure_config=FailureConfig(max_failures=MAX_FAILURES + options.num_workers - options.fewest_workers),
         ),
     )
-    with _no_wait_for_a_dashboard():
+    ctrl_c = signal.getsignal(signal.SIGINT)
+    with _no_wait_for_a_dashboard(), heard_while_ray_waits():
         try:
             trainer.fit()
         except WorkerGroupError as error:
             raise _failure(order, error) from error
         except SystemExit as error:  # what Ray Train makes of Ctrl-C, once its workers have ended
             raise KeyboardInterrupt from error
+        except Exception:
+            raise
+        except BaseException:  # a signal to this process, such as of Cancel on Prefect's pages
+            _wait_for_checkpoint(order, folder)
+            raise
         finally:
+            signal.signal(signal.SIGINT, ctrl_c)
             shutil.rmtree(snapshots / name, ignore_errors=True)
             folder.remove(STOP)
     if trainer.interrupted:  # also when training ended meanwhile: whoever pressed Ctrl-C wants no further stage
@@ -174,6 +185,19 @@ def _fit(order: TrainOrder, folder: Folder) -> None:
             f"{order.run.stage.reference.label} stopped where --run max_minutes or max_joules says so, with a "
             "checkpoint; the same command with more of it goes on from there"
         )
+
+
+def _wait_for_checkpoint(order: TrainOrder, folder: Folder) -> None:
+    """Asks the workers to save the running step; the first of them gives its lock back when it has."""
+    (folder.path / STOP).touch()
+    lock = _writer_lock(order.run)
+    with contextlib.suppress(StoreError), Store(order.store_root).lock(lock, patience_seconds=SECONDS_TO_SAVE):
+        pass
+
+
+def _writer_lock(run: RunStage) -> str:
+    """Of the first worker, as long as it trains."""
+    return f"runs-{run.stage.reference.fingerprint}.writer"
 
 
 def _failure(order: TrainOrder, error: WorkerGroupError) -> StoreError:
@@ -276,7 +300,8 @@ def _summary(run: RunStage, folder: Folder, options: RunOptions) -> RunSummary:
         energy_joules=totals.energy_joules,
         energy_low_joules=totals.energy_low_joules,
         energy_high_joules=totals.energy_high_joules,
-        energy_method=steps[-1].energy_method,
+        energy_method=weakest_method(each.energy_method for each in steps),
+        idle_watts=totals.idle_watts,
         skipped_steps=totals.skipped_steps,
         detours=totals.detours,
         stream_hash=totals.stream_hash,

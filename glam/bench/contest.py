@@ -5,20 +5,18 @@
 
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import Any, TextIO
 
 import psutil
 
+from glam.memory import peak_bytes
+
 ROUND_SECONDS = 0.3
 """A round is at least one call, and as many as begin within this time."""
-STATUS = Path("/proc/self/status")
-KIB = 1024
 
 
 def main(spec: str) -> None:
@@ -40,18 +38,6 @@ def main(spec: str) -> None:
             assert question == "report\n", question
             peak = peak_bytes()
             _say(answers, {"peak_bytes": peak - imported, "call_bytes": peak - built})
-
-
-def peak_bytes() -> int:
-    """The most memory that this process has held.
-
-    Where there is /proc it is read there: Linux starts a process's ru_maxrss at the peak of the one that started it.
-    """
-    if STATUS.exists():
-        (line,) = [line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:")]
-        return int(line.split()[1]) * KIB
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * KIB
 
 
 def _round(call: Callable[[], object]) -> tuple[float, object]:

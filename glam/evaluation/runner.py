@@ -10,6 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from glam.config import EvalConfig
+from glam.energy.account import total
+from glam.energy.entries import energy_fields, energy_of
 from glam.evaluation.benchmark import Benchmark
 from glam.evaluation.metrics import (
     YES,
@@ -165,6 +167,7 @@ class Asking:
             others=_means(answered),
             num_too_long=len(scored.items) - len(answered),
             seconds=scored.seconds,
+            **energy_fields(energy_of(scored)),
         )
 
 
@@ -208,15 +211,16 @@ class Reading:
         return Scored(items=items, load_LE=_plain(load_LE), seconds=time.perf_counter() - started)
 
     def result(self, scored: Scored) -> EvalResult:
-        total = sum(item.value or 0.0 for item in scored.items)
+        nats = sum(item.value or 0.0 for item in scored.items)
         return EvalResult(
             task=self.task.name,
             num_shots=0,
             metric=self.task.metric,
             value=value_of(scored.items),
             num_examples=len(scored.items),
-            bits_per_byte=bits_per_byte(total, sum(item.bytes or 0 for item in scored.items)),
+            bits_per_byte=bits_per_byte(nats, sum(item.bytes or 0 for item in scored.items)),
             seconds=scored.seconds,
+            **energy_fields(energy_of(scored)),
         )
 
 
@@ -228,6 +232,7 @@ def joined(pieces: Iterable[Scored]) -> Scored:
         items=tuple(item for piece in pieces for item in piece.items),
         load_LE=_plain(np.sum(loads, axis=0)) if loads else None,
         seconds=sum(piece.seconds for piece in pieces),
+        **energy_fields(total(map(energy_of, pieces))),
     )
 
 

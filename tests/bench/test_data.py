@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from glam.bench.contest import peak_bytes
 from glam.bench.data import corpus, ours, peer, races
 from glam.records import Document
 from tests.data.conftest import document, prose, write_corpus
@@ -67,4 +66,3 @@ def test_rows_speak_of_contestants_that_are_there(folder: str) -> None:
     for race in races.races(folder):
         for claim in race.claims:
             assert {claim.ours, claim.other} <= set(race.contestants)
-    assert peak_bytes() > 0

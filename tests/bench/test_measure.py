@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from glam.bench import contest, rows
+from glam.bench import rows
 from glam.bench.measure import BenchError, Contestant, Measurement, race
 from glam.bench.model import ours
 from glam.bench.model import races as model
@@ -76,12 +76,6 @@ def test_our_contestants_can_be_built_and_called_twice(tiny: Race) -> None:
             call = getattr(ours, builder)(**contestant.arguments)
             call()
             call()
-
-
-def test_peak_of_this_process_never_falls() -> None:
-    before = contest.peak_bytes()
-    held = bytearray(b"x" * (1 << 20))
-    assert contest.peak_bytes() >= before > len(held)
 
 
 FAKE = {

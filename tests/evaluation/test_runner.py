@@ -8,7 +8,7 @@ from glam.evaluation import TASKS
 from glam.evaluation.names import asks_files, find_task
 from glam.evaluation.questions import from_documents
 from glam.evaluation.runner import examination, joined
-from glam.records import EvalResult, ItemScore
+from glam.records import EvalResult, ItemScore, Scored
 
 ABOUT_TEXT = [name for name in TASKS if not asks_files(name)]
 ASKING = [name for name in ABOUT_TEXT if TASKS[name].takes_shots]
@@ -87,6 +87,33 @@ def test_pieces_are_the_whole(task: str, num_shots: int, heldout, tokenizer):
     ]
     assert joined(pieces).items == whole.items
     assert joined(pieces).load_LE == whole.load_LE
+
+
+def piece(joules: float | None) -> Scored:
+    ends = {} if joules is None else {"energy_low_joules": joules / 2, "energy_high_joules": 2 * joules}
+    method = "none" if joules is None else "power_model"
+    return Scored(items=(), seconds=1.0, energy_joules=joules, energy_method=method, **ends)
+
+
+def test_energy_of_pieces_sums_with_its_range_and_one_unknown_piece_makes_it_unknown():
+    whole = joined([piece(4.0), piece(6.0)])
+    assert (whole.energy_joules, whole.energy_low_joules, whole.energy_high_joules) == (10.0, 5.0, 20.0)
+    assert whole.energy_method == "power_model"
+    assert joined([piece(4.0), piece(None)]).energy_joules is None
+    assert joined([piece(4.0), piece(None)]).energy_method == "none"
+    # As a folder has it that was begun before pieces knew their energy.
+    assert joined([Scored.model_validate({"items": (), "seconds": 1.0}), piece(4.0)]).energy_joules is None
+
+
+@pytest.mark.parametrize("task", ABOUT_TEXT)
+def test_a_result_says_what_its_pieces_used(task: str, heldout, tokenizer):
+    kind, judged = find_task(task), EvalConfig(max_examples=5)
+    examined = examination(kind, num_shots=0, judged=judged, tokenizer=tokenizer, sequence_length=200, heldout=heldout)
+    scored = examined.score(Guesser(), 0, examined.num_items)
+    assert examined.result(scored).energy_joules is None
+    known = scored.model_copy(update=piece(4.0).model_dump(include={"energy_joules", "energy_method"}))
+    result = examined.result(known)
+    assert (result.energy_joules, result.energy_low_joules, result.energy_method) == (4.0, None, "power_model")
 
 
 @pytest.mark.parametrize("task", ASKING)

@@ -12,16 +12,17 @@ import pytest
 
 from glam.lineage import study_stages
 from glam.recipes import smoke
-from glam.store import Store
+from glam.store import Folder, Store
 from tests.road.conftest import GLAM, Finished, Job, with_prefects_database
+from workers.prepare import ENERGY, ENERGY_PARTS
 
 SECONDS_TO_END = 10
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
 
 
-def start(store: Store) -> Job:
-    return Job([*GLAM, "run", "smoke", "--store", str(store.root)])
+def start(store: Store, *settings: str) -> Job:
+    return Job([*GLAM, "run", "smoke", "--store", str(store.root), *settings])
 
 
 def kill_driver_when(condition: Callable[[], bool], store: Store) -> None:
@@ -41,6 +42,11 @@ def wait_for(condition: Callable[[], bool], job: Job) -> None:
         )
         assert time.monotonic() < deadline, "the point was never reached"
         time.sleep(0.02)
+
+
+def hashes(folder: Folder) -> list[str]:
+    """Of all files but those about energy, which no two preparations have alike."""
+    return [entry.sha256 for entry in folder.manifest().files if entry.name not in (ENERGY, ENERGY_PARTS)]
 
 
 def one_of(job: Job, what: str) -> psutil.Process:
@@ -91,16 +97,26 @@ def test_killed_in_every_stage_it_ends_in_the_same_bits(finished: Finished, tmp_
         assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_ctrl_c_is_exit_code_130_and_leaves_nothing_running(finished: Finished, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [
+        (signal.SIGINT, 130, ("saving a checkpoint", "the same command goes on where this one stopped")),
+        (signal.SIGTERM, -signal.SIGTERM, ("aborted by a termination signal",)),
+    ],
+)
+def test_a_signal_to_end_saves_and_leaves_nothing_running(
+    finished: Finished, tmp_path: Path, number: signal.Signals, code: int, words: tuple[str, ...]
+) -> None:
     store = with_prefects_database(tmp_path / "store", finished)
-    job = start(store)
+    job = start(store, "--set", "train.num_steps=4000")
     wait_for(lambda: any(store.root.glob("runs/*/steps.jsonl")), job)
-    os.kill(job.process.pid, signal.SIGINT)
+    os.kill(job.process.pid, number)
     _, errors = job.process.communicate(timeout=60)
-    assert job.process.returncode == 130, errors[-3000:]
-    assert "saving a checkpoint" in errors
-    assert "the same command goes on where this one stopped" in errors
-    assert any(store.root.glob("runs/*/totals.json")) or any(store.root.glob("runs/*/checkpoints/*/checkpoint.json"))
+    assert job.process.returncode == code, errors[-3000:]
+    for each in words:
+        assert each in errors
+    assert any(store.root.glob("runs/*/checkpoints/*/checkpoint.json"))
+    assert not any(store.root.glob("runs/*/stop"))
     assert job.wait_until_gone(SECONDS_TO_END) == []
 
 
@@ -143,8 +159,6 @@ def test_a_full_disk_is_a_clear_error_and_with_room_again_it_goes_on(finished: F
             theirs, ours = stage.find(finished.store), stage.find(store)
             assert theirs is not None
             assert ours is not None
-            assert [entry.sha256 for entry in theirs.manifest().files] == [
-                entry.sha256 for entry in ours.manifest().files
-            ]
+            assert hashes(theirs) == hashes(ours)
     finally:
         subprocess.run(["umount", place], check=True)

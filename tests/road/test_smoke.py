@@ -96,7 +96,7 @@ from glam.store import Store
 from workers.tracking import tracking_address
 store = Store(sys.argv[1])
 mlflow.set_tracking_uri(tracking_address(store.root)); mlflow.set_registry_uri(tracking_address(store.root))
-for arm in ("sparse", "dense"):
+for arm in ("sparse", "dense", "best"):
     print(len(mlflow.pyfunc.load_model(f"models:/glam-smoke@{arm}").predict(["Return the"])))
 folder = next(store.folders("runs"))
 with open(folder.path / "model.safetensors", "r+b") as file:
@@ -114,7 +114,7 @@ finally:
         [sys.executable, "-c", program, str(finished.store.root)], capture_output=True, text=True, check=False
     )
     lines = done.stdout.splitlines()
-    assert lines[:2] == ["1", "1"], done.stderr
+    assert lines[:3] == ["1", "1", "1"], done.stderr
     assert "other content than its manifest says" in done.stdout
 
 

@@ -11,8 +11,9 @@ import ray
 
 from glam.analysis.evidence import ITEMS, RESULT
 from glam.config import EvalConfig
+from glam.energy.meter import open_meter
 from glam.lineage import Checkpoint, ScoreStage, score_stages
-from glam.records import EvalResult, ItemScore, Scored
+from glam.records import EnergyCovers, EnergyMethod, EnergyReading, EvalResult, ItemScore, Scored
 from glam.store import Store
 from glam.store.identity import file_sha256
 from glam.store.tables import read_table
@@ -98,6 +99,53 @@ def test_records_say_what_was_asked_and_answered(straight: Store, folder) -> Non
         assert sum(layers[0]) > 0
 
 
+def results_in(store: Store, folder: Path) -> dict[str, EvalResult]:
+    folders = {score.task: store.open("scores", score.stage.reference.fingerprint) for score in stages(folder)}
+    return {task: EvalResult.model_validate(found.read_json(RESULT)) for task, found in folders.items()}
+
+
+def test_every_result_says_what_it_used_and_how_that_is_known(straight: Store, folder) -> None:
+    for result in results_in(straight, folder).values():
+        assert result.energy_method == open_meter().method
+        assert result.energy_joules is not None
+        assert 0 < (result.energy_low_joules or 0) <= result.energy_joules <= (result.energy_high_joules or 0)
+
+
+class Node:
+    """A meter of this node that counts a joule with every reading."""
+
+    method: EnergyMethod = "rapl"
+    per_process = False
+    covers: EnergyCovers | None = "packages and memory"
+
+    def __init__(self) -> None:
+        self.joules = -1.0
+
+    def read(self) -> EnergyReading:
+        self.joules += 1
+        ends = {"low_joules": self.joules, "high_joules": self.joules}
+        return EnergyReading(method="rapl", at_seconds=self.joules, energy_joules=self.joules, **ends)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_nodes_meter_is_read_here_and_says_nothing_of_other_nodes(
+    straight: Store, folder, store: Store, monkeypatch, alone: bool
+) -> None:
+    node = Node()
+    monkeypatch.setattr(evaluating, "open_meter", lambda: node)
+    monkeypatch.setattr(evaluating, "on_one_node", lambda: alone)
+    assert evaluate(stages(folder), store, num_actors=2, on_result=lambda *_: None) == []
+    found = results_in(store, folder)
+    used = [result.energy_joules for result in found.values()]
+    if alone:
+        # One reading opens the sharing and one begins the first piece; of the rest nothing is lost or doubled.
+        assert sum(joules or 0.0 for joules in used) == pytest.approx(node.joules - 1)
+        assert {result.energy_method for result in found.values()} == {"rapl"}
+    else:
+        assert used == [None] * len(TASKS)
+    assert made(stages(folder), store) == made(stages(folder), straight)
+
+
 def test_the_size_of_pieces_changes_no_answer(straight: Store, one_by_one: Store, folder) -> None:
     first, second = items_in(straight, folder), items_in(one_by_one, folder)
     for one, two in ((one, two) for task in TASKS for one, two in zip(first[task], second[task], strict=True)):
@@ -150,11 +198,11 @@ def test_a_job_that_was_cut_off_goes_on_with_the_next_piece(
             raise CutOff
         return original(*arguments, **options)
 
-    original = ray.wait
-    monkeypatch.setattr(ray, "wait", wait)
+    original = evaluating.wait
+    monkeypatch.setattr(evaluating, "wait", wait)
     with pytest.raises(CutOff):
         evaluate(stages(folder), store, num_actors=1, on_result=lambda *_: None)
-    monkeypatch.setattr(ray, "wait", original)
+    monkeypatch.setattr(evaluating, "wait", original)
     kept = {f"{file.parent.name.split('-')[1]}-{file.name}" for file in store.root.glob("scores/*/piece-*.json")}
     assert kept
     shutil.rmtree(counted)

@@ -10,6 +10,7 @@ from glam.config import ModelConfig
 from glam.records import HeldoutPoint, StepMetrics
 from glam.store import Store
 from workers.metrics import HELDOUT_METRICS, MAX_POINTS, STEP_METRICS, Thinning, flatten
+from workers.registry import register
 from workers.tracking import Tracker, registered_run, tracking_address
 
 
@@ -123,16 +124,23 @@ def test_a_registered_version_is_a_pointer_that_completes_text_and_notices_anoth
         folder.commit(config={}, revision=1)
 
     run = tracker.start_run("sparse-s0", fingerprint="c" * 16)
-    order = {
-        "model_name": "glam-quickstart",
-        "reference": folder.reference,
-        "manifest_hash": folder.manifest_hash(),
-        "tags": {"arm": "sparse"},
-        "alias": "sparse",
-    }
-    version = tracker.register(run, **order)
+
+    def put() -> tuple[str, bool]:
+        return register(
+            tracker,
+            run,
+            folder,
+            model_name="glam-quickstart",
+            store_root=tmp_path,
+            tags={"arm": "sparse"},
+            card="# A card",
+            aliases=["sparse", "best"],
+        )
+
+    version, _ = put()
     run.finish()
-    assert tracker.register(run, **order) == version, "registering twice makes one version"
+    assert put() == (version, False), "registering twice makes one version"
+    assert MlflowClient(tracker.address).get_model_version("glam-quickstart", version).description == "# A card"
 
     artifacts = [path for path in (tmp_path / "mlflow" / "artifacts").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in artifacts) < 50_000
@@ -142,7 +150,11 @@ def test_a_registered_version_is_a_pointer_that_completes_text_and_notices_anoth
     assert MlflowClient(tracker.address).get_run(run.run_id).info.status == "FINISHED"
 
     named = (folder.reference.fingerprint, folder.manifest_hash())
-    for name in ("models:/glam-quickstart@sparse", f"models:/glam-quickstart/{version}"):
+    for name in (
+        "models:/glam-quickstart@sparse",
+        "models:/glam-quickstart@best",
+        f"models:/glam-quickstart/{version}",
+    ):
         assert registered_run(tmp_path, name) == named
     for name in ("models:/glam-quickstart@dense", "models:/glam-quickstart/99", "models:/other@sparse"):
         with pytest.raises(ValueError, match=f"{name}: .*`glam run` registers models"):
@@ -150,7 +162,7 @@ def test_a_registered_version_is_a_pointer_that_completes_text_and_notices_anoth
 
     mlflow.set_tracking_uri(tracker.address)
     try:
-        model = mlflow.pyfunc.load_model("models:/glam-quickstart@sparse")
+        model = mlflow.pyfunc.load_model("models:/glam-quickstart@best")
         completions = model.predict(["def add", "return"], params={"max_new_tokens": 3})
         assert [type(text) for text in completions] == [str, str]
         assert all(value < 0 for value in model.predict(["def add"], params={"mode": "loglikelihood"}))

@@ -19,13 +19,13 @@ from typing import Any
 
 import torch
 
-from glam.bench.contest import peak_bytes
 from glam.config import Experiment, ModelConfig, RunOptions, TrainConfig
 from glam.counting import count
 from glam.data.loader import Loader
 from glam.data.tokenizer import END_OF_TEXT_ID
 from glam.energy.meter import open_meter
 from glam.lineage import data_stages, run_stage
+from glam.memory import peak_bytes
 from glam.model.transformer import Transformer
 from glam.recipes import PYTHON_DOCS
 from glam.records import StepMetrics

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from glam.bench.contest import STATUS, peak_bytes
 from glam.bench.data.corpus import documents, first_megabytes
 from glam.config import DataConfig, QualityConfig, SourceConfig
 from glam.data.arrays import save_array
@@ -26,6 +25,7 @@ from glam.data.ledger import ROW, save_ledger
 from glam.data.quality import train_classifier
 from glam.data.selection import measure_shard
 from glam.data.sources import plan_shards
+from glam.memory import STATUS, peak_bytes
 from glam.recipes import WEB_FILTERS
 from glam.store import Folder, FolderReference
 
