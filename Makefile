@@ -11,7 +11,7 @@ CUDA_PACKAGES := cuda-bindings cuda-pathfinder cuda-toolkit triton nvidia-cublas
 	nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink \
 	nvidia-nvshmem-cu13 nvidia-nvtx
 
-.PHONY: run test check format install lock browser clean
+.PHONY: run test check format install lock screenshots clean
 
 run: install
 	$(BIN)/glam run quickstart
@@ -24,6 +24,9 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+screenshots: install
+	$(BIN)/python -m tests.browser.screenshots
 
 format: install
 	$(BIN)/ruff format .
@@ -39,7 +42,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 # The one command that makes the lock. `make lock UPGRADE=--upgrade` takes newer releases.
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra bench --extra lm-eval --extra web --quiet \
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra bench --extra lm-eval --extra web --extra postgres --extra s3 --extra mlflow-auth --quiet \
 		$(UPGRADE) $(CUDA_PACKAGES:%=--no-emit-package %) --output-file requirements.lock \
 		--custom-compile-command "make lock"
 

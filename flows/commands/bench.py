@@ -15,6 +15,7 @@ BENCHES: Mapping[str, str] = {
     "data": "glam.bench.data.races",
     "train": "workers.bench.races",
     "evaluate": "workers.bench.judging_races",
+    "dashboard": "workers.bench.viewing_races",
     "energy": "glam.bench.energy.races",
 }
 """Modules with a function `races`; imported when chosen."""

@@ -1,5 +1,6 @@
 """`glam evaluate`: every task on the runs of a recipe, or on one checkpoint."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -190,6 +191,7 @@ def _make(scores: Sequence[ScoreStage], store: Store, actors: int | None) -> lis
     from workers.evaluate import evaluate as evaluate_on_ray
 
     num_actors = actors or available_cpus()
+    os.environ["GLAM_STORE"] = str(store.root)  # where the stack is looked for, whose Ray is taken
     with cluster(cpus_needed=num_actors):
         failed = evaluate_on_ray(
             missing,

@@ -11,7 +11,6 @@ from flows.commands.checkpoints import CHECKPOINT_HELP, find_checkpoint, named_b
 from flows.commands.options import AsJson, Settings, StorePath, console, open_store, print_json
 from glam.analysis.inference import compare_inference, unsteady
 from glam.analysis.inference_table import print_inference
-from glam.bench.machine import processor
 from glam.config import ModelConfig
 from glam.inference import RESULT, InferenceConfig
 from glam.lineage import Checkpoint, InferenceStage, inference_stage, measured_elsewhere, study_stages
@@ -161,6 +160,8 @@ def _this_machine(gpu: bool) -> Machine:
         if not torch.cuda.is_available():
             raise ValueError("--gpu: torch finds no GPU on this machine")
         name = torch.cuda.get_device_name()
+    from glam.bench.machine import processor
+
     return Machine(processor=processor(), gpu=name, cores=available_cpus(), torch=version("torch"))
 
 

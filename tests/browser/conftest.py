@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,23 +53,50 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
-@pytest.fixture(scope="session")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the dashboard, started with the stack's own command."""
-    root: Path = tmp_path_factory.mktemp("store")
-    fabricate(root)
-    prefect, mlflow, port = free_ports(3)
-    ports = Ports(prefect=prefect, mlflow=mlflow, dashboard=port)
+@contextmanager
+def streamlit_of(script: Path) -> Iterator[str]:
+    """Address of a script, served as the dashboard is."""
+    (port,) = free_ports(1)
+    options = ("--server.address", LOOPBACK, "--server.port", str(port), "--server.fileWatcherType", "none")
     process = subprocess.Popen(
-        [sys.executable, "-m", become.__module__, "dashboard"],
-        env={**os.environ, STORE_VARIABLE: str(root), PORTS_VARIABLE: ports.model_dump_json()},
+        [sys.executable, "-m", "streamlit", "run", str(script), *options],
+        env={**os.environ, "STREAMLIT_SERVER_HEADLESS": "true"},
     )
+    try:
+        yield _once_healthy(process, port)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+def _once_healthy(process: subprocess.Popen, port: int) -> str:
     address = f"http://{LOOPBACK}:{port}"
     deadline = time.monotonic() + 60
     while not answers(f"{address}/_stcore/health"):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    yield address
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=20)
+    return address
+
+
+@contextmanager
+def served(root: Path) -> Iterator[str]:
+    """Address of the dashboard over a store, started with the stack's own command."""
+    prefect, mlflow, port = free_ports(3)
+    ports = Ports(prefect=prefect, mlflow=mlflow, dashboard=port)
+    process = subprocess.Popen(
+        [sys.executable, "-m", become.__module__, "dashboard"],
+        env={**os.environ, STORE_VARIABLE: str(root), PORTS_VARIABLE: ports.model_dump_json()},
+    )
+    try:
+        yield _once_healthy(process, port)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same over a fabricated store."""
+    with served(fabricate(tmp_path_factory.mktemp("store")).root) as address:
+        yield address
