@@ -110,7 +110,7 @@ def test_a_table_and_a_chart_are_downloaded(browser, dashboard):
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV", exact=True).first.click()
     assert Path(download.value.path()).read_text().startswith("At equal,")
-    page.get_by_role("button", name="Download").first.click()
+    page.locator("[data-testid=stPopover] button").first.click()
     with page.expect_download() as download:
         page.get_by_role("button", name="SVG").first.click()
     assert Path(download.value.path()).read_text().startswith("<svg")
