@@ -81,7 +81,7 @@ def test_without_transformers_it_says_what_to_install(
 
 
 def test_every_bench_has_races() -> None:
-    assert set(bench.BENCHES) == {"data", "energy", "evaluate", "model", "train"}
+    assert set(bench.BENCHES) == {"dashboard", "data", "energy", "evaluate", "model", "train"}
     assert all(contestant for race in model.races() for contestant in race.contestants.values())
 
 
