@@ -108,7 +108,7 @@ def test_arms_are_measured_once_compared_and_shown_again(
     assert one == printed["results"]["sparse"]
 
     # On another machine the measurement of this one is shown, unless it is asked for anew.
-    monkeypatch.setattr("flows.commands.inference.processor", lambda: "another one")
+    monkeypatch.setattr("glam.bench.machine.processor", lambda: "another one")
     code, out, err = glam("inference", "smoke", *ASKED, "--json")
     assert (code, json.loads(out)) == (0, printed)
     assert "measured on another machine; --again measures on this one" in err
@@ -128,7 +128,7 @@ def test_again_measures_anew_where_there_is_none_for_this_machine(
     put_runs(store, "dense")
     seen = []
     for processor in ("one", "two"):
-        monkeypatch.setattr("flows.commands.inference.processor", lambda name=processor: name)
+        monkeypatch.setattr("glam.bench.machine.processor", lambda name=processor: name)
         code, out, err = glam("inference", "smoke", *ASKED, "--again", "--json")
         assert code == 0, err
         assert "not trained in" in err
