@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from dataclasses import replace as with_
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from flows.commands.options import AsJson, Settings, StorePath, open_store, prin
 from flows.commands.plan_tables import print_arms, print_held_against, print_plan
 from flows.commands.stages import print_stages, stage_rows
 from glam.config import DataConfig, Experiment, ModelConfig, RunOptions, TokenizerConfig, TrainConfig, replace
+from glam.energy.grid import GRIDS, grid_intensity
 from glam.lineage import StudyStages, study_stages
 from glam.plan.clusters import CLUSTERS, Cluster, cluster_of, find_cluster
 from glam.plan.devices import DEVICES
@@ -104,6 +106,14 @@ def plan(
         str | None, typer.Option(help="float32, float64, bfloat16. Default: a recipe's own, else bfloat16.")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help=f"Of {CPU}.")] = RunOptions().threads_per_worker,
+    pue: Annotated[
+        float | None, typer.Option(min=1, help="Power usage effectiveness of the site; default the cluster's.")
+    ] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(metavar="REGION", help=f"Whose electricity; default the cluster's. One of: {', '.join(GRIDS)}."),
+    ] = None,
+    price: Annotated[float | None, typer.Option(min=0, help="Of a device for an hour, in any currency.")] = None,
     published: Annotated[bool, typer.Option("--published", help="Plans beside what published runs took.")] = False,
     settings: Settings = None,
     store: StorePath = None,
@@ -123,6 +133,7 @@ def plan(
     changes = [*(settings or []), *([] if precision is None else [f"train.precision={precision}"])]
     study = override(find_recipe(what) if what in RECIPES else _alone(what), changes)
     place = _cluster(cluster, device, num_devices, threads, default=CPU if what in RECIPES else None)
+    place = _at_site(place, pue, grid, price)
     asked = _Asked(place, tokens, batch_tokens, layout, micro_batch_size, recompute)
     if what in RECIPES:
         _show_recipe(study, asked, open_store(store), as_json)
@@ -165,6 +176,17 @@ def _cluster(
     if num_devices not in (None, 1):
         raise ValueError(f"--device {CPU} is this machine: one device, not {num_devices}")
     return this_machine(threads)
+
+
+def _at_site(place: Cluster, pue: float | None, grid: str | None, price: float | None) -> Cluster:
+    """The same machines where what was given holds."""
+    if pue is not None:
+        place = with_(place, pue=pue)
+    if grid is not None:
+        found = grid_intensity(grid)
+        source = f"{found.region} {found.year}, {found.source}"
+        place = with_(place, grid_tonnes_per_mwh=found.tonnes_per_mwh, grid_source=source)
+    return place if price is None else with_(place, price_per_device_hour=price)
 
 
 def _show_recipe(study: Study, asked: _Asked, store: Store, as_json: bool) -> None:

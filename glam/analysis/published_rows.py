@@ -168,7 +168,7 @@ def _emissions(arm: ArmCost, grid: GridIntensity | None) -> Cell:
 def _grid(_: ArmCost, grid: GridIntensity | None) -> Cell:
     if grid is None:
         return UNKNOWN
-    return Cell(grid.kilograms_per_mwh / KILOGRAMS_PER_TONNE, f"{grid.region} {grid.year}", note=grid.source)
+    return Cell(grid.tonnes_per_mwh, f"{grid.region} {grid.year}", note=grid.source)
 
 
 def _unknown(_: ArmCost, __: GridIntensity | None) -> Cell:

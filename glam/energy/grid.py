@@ -20,6 +20,11 @@ class GridIntensity:
     year: int
     source: str
 
+    @property
+    def tonnes_per_mwh(self) -> float:
+        """t CO2e."""
+        return self.kilograms_per_mwh / 1000
+
 
 GRIDS: dict[str, GridIntensity] = {
     grid.region: grid
@@ -45,7 +50,5 @@ GRIDS: dict[str, GridIntensity] = {
 def grid_intensity(region: str) -> GridIntensity:
     """Of a region of the table. Raises ValueError listing them where it is none."""
     if region not in GRIDS:
-        raise ValueError(
-            f"no grid intensity of region {region!r}; known: {', '.join(GRIDS)}; or give kg CO2e per MWh as a number"
-        )
+        raise ValueError(f"no grid intensity of region {region!r}; known: {', '.join(GRIDS)}")
     return GRIDS[region]

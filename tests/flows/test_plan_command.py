@@ -49,6 +49,18 @@ def test_settings_and_precision_change_what_is_planned(glam: Glam) -> None:
     assert plan.micro_batch_rows == 2
 
 
+def test_what_is_said_of_the_site_holds_of_the_energy_on_any_device(glam: Glam) -> None:
+    code, out, err = glam(*SMALL, "--pue", "1.5", "--grid", "SE", "--price", "2.5", "--num-devices", "8", "--json")
+    assert code == 0, err
+    plan = Plan.model_validate(json.loads(out))
+    assert plan.machine_mwh is not None
+    assert plan.site_mwh == pytest.approx(1.5 * plan.machine_mwh)
+    assert plan.tonnes_co2e == pytest.approx(0.041 * 1.5 * plan.machine_mwh)
+    assert plan.price == pytest.approx(2.5 * 8 * plan.hours)
+    assert any("SE 2023" in note for note in plan.assumptions)
+    assert not any("not known of this place" in note for note in plan.warnings)
+
+
 def test_a_recipe_has_its_steps_and_a_plan_for_each_arm(glam: Glam) -> None:
     code, out, err = glam("smoke", "--json")
     assert code == 0, err
@@ -102,6 +114,7 @@ def test_published_rows_are_all_there(glam: Glam) -> None:
         ((*SMALL, "--layout", "rows=2"), "is not AXIS=NUMBER of data, sharded"),
         ((*SMALL, "--layout", "data=2"), "is of 2 devices, not of 1"),
         ((*SMALL, "--precision", "float16"), "Input should be 'float32', 'float64' or 'bfloat16'"),
+        ((*SMALL, "--grid", "Atlantis"), "no grid intensity of region 'Atlantis'; known: world"),
         (("glam_8b_64e", "--device", "h100", "--tokens", "1e9"), "GB more than the"),
     ],
     ids=str,

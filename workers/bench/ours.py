@@ -27,6 +27,9 @@ from glam.energy.meter import open_meter
 from glam.lineage import data_stages, run_stage
 from glam.memory import peak_bytes
 from glam.model.transformer import Transformer
+from glam.plan.layout import Layout
+from glam.plan.machine import this_machine
+from glam.plan.plan import make_plan
 from glam.recipes import PYTHON_DOCS
 from glam.records import StepMetrics
 from glam.store import Folder, Store
@@ -81,9 +84,9 @@ def loop_steps(
     return call
 
 
-def run_alone(store: str, model: Mapping[str, Any], num_rows: int, num_steps: int, optimizer: str) -> Call:
+def run_alone(store: str, model: Mapping[str, Any], num_rows: int, num_steps: int, **train: Any) -> Call:
     """A whole run in this process."""
-    run = _Bench(store, model, num_rows, num_steps, optimizer)
+    run = _Bench(store, model, num_rows, num_steps, **train)
 
     def go() -> Folder:
         folder = run.new_folder()
@@ -99,12 +102,12 @@ def run_under_ray(
     model: Mapping[str, Any],
     num_rows: int,
     num_steps: int,
-    optimizer: str,
     num_workers: int = 1,
     threads: int = 2,
+    **train: Any,
 ) -> Call:
     """The same through Ray Train, on a Ray that was started before."""
-    run = _Bench(store, model, num_rows, num_steps, optimizer)
+    run = _Bench(store, model, num_rows, num_steps, **train)
     options = RunOptions(num_workers=num_workers, threads_per_worker=threads, log_every=1, save_every=ENDLESS)
     running = ExitStack()
     running.enter_context(cluster(cpus_needed=num_workers * threads))
@@ -126,20 +129,30 @@ def first_step(store: str, model: Mapping[str, Any], num_rows: int, resumed_from
 
 
 def worker_memory(store: str, small: Mapping[str, Any], large: Mapping[str, Any], rows: tuple[int, int]) -> Call:
-    """Facts: what a parameter takes, from two models of the same active size, and a token, from two batches."""
+    """Facts: the peaks of three runs, each with what `glam plan` says of it, and what they differ by: a parameter, from
+    two models of the same active size, and a token, from two batches.
+    """
     few, many = rows
+    runs = {"small": (small, few), "large": (large, few), "small_many_rows": (small, many)}
 
-    def peak(model: Mapping[str, Any], num_rows: int) -> int:
+    def measured(model: Mapping[str, Any], num_rows: int) -> int:
         with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as fresh:
             return fresh.submit(_peak_of_a_run, store, model, num_rows).result()
+
+    def planned(model: Mapping[str, Any], num_rows: int) -> float:
+        run, threads = _Bench(store, model, num_rows, MEMORY_STEPS), RunOptions().threads_per_worker
+        job = {"layout": Layout(), "micro_batch_rows": num_rows, "recompute": False}
+        return make_plan(run.model, run.train, 1.0, this_machine(threads), **job).memory.peak
 
     def call() -> dict[str, float]:
         sizes = [count(ModelConfig.model_validate(model)).total_params for model in (small, large)]
         tokens = (many - few) * int(small["sequence_length"])
-        least = peak(small, few)
+        peaks = {name: measured(*run) for name, run in runs.items()}
         return {
-            "bytes_per_parameter": (peak(large, few) - least) / (sizes[1] - sizes[0]),
-            "bytes_per_token": (peak(small, many) - least) / tokens,
+            "bytes_per_parameter": (peaks["large"] - peaks["small"]) / (sizes[1] - sizes[0]),
+            "bytes_per_token": (peaks["small_many_rows"] - peaks["small"]) / tokens,
+            **peaks,
+            **{f"{name}_planned": planned(*run) for name, run in runs.items()},
         }
 
     return call
@@ -173,9 +186,7 @@ def prepared_shards(store: str) -> Path:
 class _Bench:
     """A run on quickstart's text, in a store of its own that borrows what was prepared."""
 
-    def __init__(
-        self, store: str, model: Mapping[str, Any], num_rows: int, num_steps: int, optimizer: str = "adafactor"
-    ):
+    def __init__(self, store: str, model: Mapping[str, Any], num_rows: int, num_steps: int, **train: Any):
         torch.set_num_threads(RunOptions().threads_per_worker)
         self._prepared = Store(store)
         self._places: Iterator[int] = count_up()
@@ -185,10 +196,10 @@ class _Bench:
         self.train = TrainConfig(
             num_steps=num_steps,
             global_batch_size=num_rows,
-            optimizer=optimizer,
             learning_rate=1e-4,
             heldout_sequences=1,
             rollback_every=ENDLESS,
+            **train,
         )
         experiment = Experiment(data=PYTHON_DOCS, model=self.model, train=self.train)
         self.stage = run_stage("bench", 0, experiment, data_stages(PYTHON_DOCS))

@@ -21,8 +21,8 @@ EXPERTS = "grouped_mm"
 """What transformers takes where nothing is said."""
 
 
-def trainer(store: str, model: Mapping[str, Any], num_rows: int, num_steps: int) -> Call:
-    """Fact: seconds of a step once it is warm. All its settings but size, length and reports are the defaults."""
+def trainer(store: str, model: Mapping[str, Any], num_rows: int, num_steps: int, precision: str) -> Call:
+    """Fact: seconds of a step once it is warm. All but size, length, precision and reports are its defaults."""
     torch.set_num_threads(RunOptions().threads_per_worker)
     ours = ModelConfig.model_validate(model)
     loader = Loader(prepared_shards(store), global_batch_size=num_rows, seed=0)
@@ -41,6 +41,7 @@ def trainer(store: str, model: Mapping[str, Any], num_rows: int, num_steps: int)
                 output_dir=place,
                 max_steps=num_steps,
                 per_device_train_batch_size=num_rows,
+                bf16=precision == "bfloat16",
                 report_to="none",
                 disable_tqdm=True,
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 from glam.bench.measure import BenchError, Contestant
 from glam.bench.model.races import PEER, rope_gated
-from glam.bench.rows import Claim, Race, fact
+from glam.bench.rows import MIB, Claim, Race, fact
 from glam.config import ModelConfig
 from glam.lineage import data_stages
 from glam.recipes import PYTHON_DOCS
@@ -25,6 +25,8 @@ STEPS_OF_LOOP = 50
 STEPS_OF_RUN = 22
 MOST_SECONDS_TO_RESUME = 10.0
 LATE_STEP = 90_000
+LEAST_PLANNED = 0.85
+"""Of the memory that is taken."""
 
 
 def races() -> list[Race]:
@@ -37,7 +39,7 @@ def races() -> list[Race]:
         under_ray(store),
         *(resuming(store, step) for step in (10, LATE_STEP)),
         two_workers(store),
-        *(the_trainer(store, kind) for kind in KINDS),
+        *(the_trainer(store, kind, precision) for precision in PRECISIONS for kind in KINDS),
         memory(store),
     ]
 
@@ -107,32 +109,43 @@ def two_workers(store: Store) -> Race:
     return Race(contestants, (claim,))
 
 
-def the_trainer(store: Store, kind: str) -> Race:
-    """A step of a run as its user starts it, ours under Ray, and of transformers' Trainer."""
+def the_trainer(store: Store, kind: str, precision: str) -> Race:
+    """A step of a run as its user starts it, ours under Ray, and of transformers' Trainer, in the same precision."""
     model = KINDS[kind](rope_gated(SIZE))
-    shape = {"num_rows": NUM_ROWS, "num_steps": STEPS_OF_RUN}
+    shape = {"num_rows": NUM_ROWS, "num_steps": STEPS_OF_RUN, "precision": precision}
     contestants = {
         "ours": _contestant("run_under_ray", store, model, **shape, optimizer="adamw"),
         "peer": Contestant(
             f"{THEIRS}:trainer", _arguments(store, model, **shape), our_allocator=False, package="accelerate"
         ),
     }
-    name = f"training_against_{PEER}_trainer/{kind}"
+    name = f"training_against_{PEER}_trainer/{kind}{PRECISIONS[precision]}"
     return Race(contestants, (Claim(name, "s", "ours", "peer", 2.0, fact("step_seconds"), less_is_better=True),))
 
 
 def memory(store: Store) -> Race:
-    """What a worker takes for each parameter and for each token of its batch."""
+    """What a worker takes for each parameter and for each token of its batch, and how much `glam plan` says it will.
+
+    The goal is one-sided: a plan that promises too little memory is one that fails.
+    """
     small, large = (VARIANTS[f"{SIZE}_{experts}"].model_dump(mode="json") for experts in ("8e", "32e"))
     arguments = {"store": str(store.root), "small": small, "large": large, "rows": (2, NUM_ROWS)}
-    return Race(
-        {"worker": Contestant(f"{OURS}:worker_memory", arguments)},
-        tuple(
-            Claim(f"worker_memory/{name}", "bytes", "worker", "worker", None, fact(name))
-            for name in ("bytes_per_parameter", "bytes_per_token")
-        ),
-    )
+    taken = [
+        Claim(f"worker_memory/{name}", "bytes", "worker", "worker", None, fact(name))
+        for name in ("bytes_per_parameter", "bytes_per_token")
+    ]
+    planned = [
+        Claim(
+            f"worker_memory/planned_{name}", "MiB", "worker", "worker", LEAST_PLANNED,
+            fact(name), fact(f"{name}_planned"), scale=MIB, less_is_better=True,
+        )
+        for name in ("small", "large", "small_many_rows")
+    ]  # fmt: skip
+    return Race({"worker": Contestant(f"{OURS}:worker_memory", arguments)}, (*taken, *planned))
 
+
+PRECISIONS = {"float32": "", "bfloat16": "_bfloat16"}
+"""And what they add to the name of a row."""
 
 KINDS: dict[str, Callable[[ModelConfig], ModelConfig]] = {"sparse": lambda model: model, "dense": dense_twin}
 
