@@ -11,8 +11,8 @@ from glam.plan.job import Job
 
 USABLE_FRACTION = 0.9
 """Of an accelerator's memory: an assumption; the rest is for its runtime, exchanges, and pieces that fit nothing."""
-PROCESS_BYTES = 0.36e9
-"""What a training process holds with the smallest of models, libraries with it; measured with torch 2.13 on Linux."""
+PROCESS_BYTES = 0.58e9
+"""What a worker under Ray holds with the smallest of models, libraries with it; measured with torch 2.13 on Linux."""
 SERIALISED = 2
 """Times the state that writing a checkpoint takes besides the copy: each tensor as bytes, and the file of them all."""
 

@@ -84,9 +84,9 @@ def loop_steps(
     return call
 
 
-def run_alone(store: str, model: Mapping[str, Any], num_rows: int, num_steps: int, **train: Any) -> Call:
+def run_alone(store: str, model: Mapping[str, Any], num_rows: int, num_steps: int, **settings: Any) -> Call:
     """A whole run in this process."""
-    run = _Bench(store, model, num_rows, num_steps, **train)
+    run = _Bench(store, model, num_rows, num_steps, **settings)
 
     def go() -> Folder:
         folder = run.new_folder()
@@ -104,10 +104,10 @@ def run_under_ray(
     num_steps: int,
     num_workers: int = 1,
     threads: int = 2,
-    **train: Any,
+    **settings: Any,
 ) -> Call:
     """The same through Ray Train, on a Ray that was started before."""
-    run = _Bench(store, model, num_rows, num_steps, **train)
+    run = _Bench(store, model, num_rows, num_steps, **settings)
     options = RunOptions(num_workers=num_workers, threads_per_worker=threads, log_every=1, save_every=ENDLESS)
     running = ExitStack()
     running.enter_context(cluster(cpus_needed=num_workers * threads))

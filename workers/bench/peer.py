@@ -42,6 +42,7 @@ def trainer(store: str, model: Mapping[str, Any], num_rows: int, num_steps: int,
                 max_steps=num_steps,
                 per_device_train_batch_size=num_rows,
                 bf16=precision == "bfloat16",
+                use_cpu=not torch.cuda.is_available(),
                 report_to="none",
                 disable_tqdm=True,
             )
