@@ -42,9 +42,7 @@ def assumptions(cluster: Cluster, chosen: Choice) -> list[str]:
         )
         found.append(f"links: {cluster.node.source}")
     if cluster.device.kind == "processor":
-        found.append(
-            "memory as measured on a processor, within 12 % but for bfloat16, and sparse models in micro-batches"
-        )
+        found.append("memory as measured of a worker on a processor, within 10 %, in bfloat16 15 %")
     else:
         found.append(f"{USABLE_FRACTION:.0%} of the memory can be used; our code was never tried on such a device")
     if cluster.grid_source is not None:
