@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.runtime import flow_run
 
-from flows.plan import Plan
+from flows.order import Order
 from glam.analysis.verdict import Verdict
 from glam.analysis.verdict_markdown import verdict_markdown
 from infra.stack_file import read_stack
@@ -42,17 +42,17 @@ def show_verdict(verdict: Verdict) -> None:
     create_markdown_artifact(verdict_markdown(verdict), key=key("verdict", verdict.study))
 
 
-def show_links(plan: Plan, live: Live, parent: LiveRun) -> None:
+def show_links(order: Order, live: Live, parent: LiveRun) -> None:
     """Where the stack shows this study; nothing where no stack is up."""
-    stack = read_stack(plan.store.root)
+    stack = read_stack(order.store.root)
     if stack is None:
         return
-    page = f"{stack.dashboard}/verdict?study={plan.fingerprint}"
-    create_link_artifact(page, "The dashboard", key=key("dashboard", plan.study.name))
+    page = f"{stack.dashboard}/verdict?study={order.fingerprint}"
+    create_link_artifact(page, "The dashboard", key=key("dashboard", order.study.name))
     experiment = live.ask(lambda tracker: tracker.experiment_id)
     if experiment is not None and parent.run is not None:
         address = f"{stack.mlflow}/#/experiments/{experiment}/runs/{parent.run.run_id}"
-        create_link_artifact(address, "The run in MLflow", key=key("mlflow", plan.study.name))
+        create_link_artifact(address, "The run in MLflow", key=key("mlflow", order.study.name))
 
 
 def key(kind: str, name: str) -> str:

@@ -3,8 +3,8 @@
 from prefect import flow
 from prefect.states import Failed, State
 
+from flows.order import name_run, validate
 from flows.parameters import RecipeName, RunSettings, Seeds, Settings, Threads, Until, Workers, described
-from flows.plan import name_run, validate
 from flows.refusals import explanation, shorten
 from glam.lineage import Verb
 
@@ -36,12 +36,12 @@ def travel(
     """The road up to a verb; None at its end, else a final state that says in a sentence why it ends before."""
     shorten()
     try:
-        plan = validate(recipe, settings, seeds, workers, threads, run_settings, until)
-        name_run(plan)
+        order = validate(recipe, settings, seeds, workers, threads, run_settings, until)
+        name_run(order)
         # torch, Ray and MLflow take seconds; what can be refused is refused before.
         from flows.road import take
 
-        return take(plan)
+        return take(order)
     except Exception as error:
         if (words := explanation(error)) is None:
             raise

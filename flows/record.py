@@ -4,14 +4,14 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.context import Context
-from flows.plan import Plan
+from flows.order import Order
 from workers.live import Live
 from workers.sync import sync
 
 
 @task(name="record in MLflow", cache_policy=NO_CACHE)
-def record(plan: Plan, context: Context) -> None:
+def record(order: Order, context: Context) -> None:
     """Tries even where MLflow has failed before, for it may be back; of that no second failure is told."""
-    live = Live(plan.store, plan.study.name, lambda _: None) if context.live.lost else context.live
-    for name in live.ask(lambda tracker: sync(plan.study, plan.stages, plan.store, tracker)) or ():
+    live = Live(order.store, order.study.name, lambda _: None) if context.live.lost else context.live
+    for name in live.ask(lambda tracker: sync(order.study, order.stages, order.store, tracker)) or ():
         context.log(f"MLflow has {name}")

@@ -91,6 +91,16 @@ class ExpertLoad(Record):
     """By mixture layer, then by expert."""
 
 
+class ExpertSpecialization(Record):
+    """Which experts the tokens of held-out text chose when training was done."""
+
+    num_tokens: int
+    by_kind: dict[str, tuple[tuple[int, ...], ...]]
+    """Of every kind of token that occurs, choices as `ExpertLoad.load_LE`; each token is of one kind."""
+    by_source: dict[str, tuple[tuple[int, ...], ...]]
+    """The same by source of the text: each token is of one source."""
+
+
 class StepProfile(Record):
     """Where the time of a training step goes."""
 

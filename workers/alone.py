@@ -1,9 +1,8 @@
-"""Training without Ray, in this process or in several that were started with a rank each, as torchrun does:
+"""Training by an order in processes of their own, which may be killed: for `glam certify` and the benchmarks.
 
     python -m workers.alone ORDER.json
-    torchrun --nproc-per-node 2 -m workers.alone ORDER.json
 
-The order is an `AloneOrder`. The folder of the run must be open already.
+The order is an `AloneOrder`. The folder of the run must be open already. People start `workers.launched`.
 """
 
 import os
@@ -37,7 +36,7 @@ class AloneOrder(BaseModel):
     model: ModelConfig
     train: TrainConfig
     reads: dict[str, str]
-    """Fingerprints of the complete `shards` and `heldout` folders of the store."""
+    """Fingerprints of the complete `shards`, `heldout` and `tokenizers` folders of the store."""
     run_path: Path
     reference: FolderReference
     options: RunOptions

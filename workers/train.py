@@ -27,21 +27,17 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from glam import environment
 from glam.config import RunOptions
-from glam.counting import count
-from glam.data.tokenizer import FILE as TOKENIZER_FILE
-from glam.energy.account import weakest_method
 from glam.energy.meter import open_meter
 from glam.lineage import RunStage
-from glam.records import HeldoutPoint, RunSummary, StepMetrics
+from glam.records import HeldoutPoint, StepMetrics
 from glam.store import Folder, Store, StoreError
-from glam.training import checkpoint
 from glam.training.loop import HELDOUT, STEPS, Stopped
 from glam.training.loop import train as train_loop
 from glam.training.parallel import ParallelGroup, backend
-from glam.training.position import TOTALS, Position
+from glam.training.position import TOTALS
 from infra.places import ray_snapshots
 from infra.processors import RAY_ADDRESS, NotEnoughResources
-from workers.numerics import numerics
+from workers.finish import finish
 from workers.run import STOP, open_run
 from workers.signals import heard_while_ray_waits
 
@@ -77,22 +73,7 @@ def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetric
         folder.remove(STOP)
         with _following(folder, on_metrics):
             _fit(order, folder)
-        tokenizer = store.open("tokenizers", run.prepared.tokenizer.reference.fingerprint)
-        folder.write_text(TOKENIZER_FILE, (tokenizer.path / TOKENIZER_FILE).read_text("utf-8"))
-        folder.write_text("summary.json", _summary(run, folder, options).model_dump_json(indent=1) + "\n")
-        checkpoint.discard(folder, options, run.experiment.model, run.experiment.train)
-        run.stage.commit(
-            folder,
-            numerics=numerics(
-                num_workers=_worker_counts(folder),
-                layout=options.layout,
-                expert_parallel=options.expert_parallel,
-                threads_per_worker=options.threads_per_worker,
-                micro_batch_size=options.micro_batch_size,
-                **({"use_gpu": True} if options.use_gpu else {}),
-                **({"origin": _origin_numerics(run, store)} if run.origin is not None else {}),
-            ),
-        )
+        finish(run, store, folder, options)
     return folder
 
 
@@ -278,46 +259,3 @@ def _following(folder: Folder, on_metrics: OnMetrics) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-
-
-def _summary(run: RunStage, folder: Folder, options: RunOptions) -> RunSummary:
-    experiment = run.experiment
-    counts = count(experiment.model)
-    totals = Position.model_validate_json((folder.path / TOTALS).read_bytes())
-    steps, points = folder.read(STEPS, StepMetrics), folder.read(HELDOUT, HeldoutPoint)
-    return RunSummary(
-        arm=run.arm,
-        seed=run.seed,
-        run_fingerprint=folder.reference.fingerprint,
-        total_params=counts.total_params,
-        active_params=counts.active_params,
-        flops_per_token=counts.training_flops_per_token,
-        tokens=steps[-1].tokens,
-        train_loss=steps[-1].loss,
-        heldout_loss=points[-1].loss,
-        elapsed_seconds=totals.elapsed_seconds,
-        tokens_per_second=steps[-1].tokens / totals.elapsed_seconds,
-        energy_joules=totals.energy_joules,
-        energy_low_joules=totals.energy_low_joules,
-        energy_high_joules=totals.energy_high_joules,
-        energy_method=weakest_method(each.energy_method for each in steps),
-        idle_watts=totals.idle_watts,
-        skipped_steps=totals.skipped_steps,
-        detours=totals.detours,
-        stream_hash=totals.stream_hash,
-        num_workers=options.num_workers,
-        worker_counts=totals.worker_counts,
-        threads_per_worker=options.threads_per_worker,
-    )
-
-
-def _origin_numerics(run: RunStage, store: Store) -> dict[str, object]:
-    """Of the run that it goes on from: they decide its last bits too."""
-    assert run.origin is not None, "who asks has looked"
-    return dict(store.open("runs", run.origin.stage.reference.fingerprint).manifest().numerics or {})
-
-
-def _worker_counts(folder: Folder) -> int | list[int]:
-    """That computed the run; a list where workers were lost or added on the way."""
-    counts = Position.model_validate_json((folder.path / TOTALS).read_bytes()).worker_counts
-    return counts[0] if len(counts) == 1 else list(counts)

@@ -76,27 +76,30 @@ def load_by_layer(over_mean_LE: NDArray[np.float64], title: str) -> Figure:
     )
 
 
-def shares_by_task(names: Sequence[str], share_TE: NDArray[np.float64], layer: int) -> Figure:
-    """Of the choices of each task's tokens, the share of each expert of one mixture layer."""
-    num_tasks, num_experts = share_TE.shape
+def shares_by(group: str, names: Sequence[str], share_GE: NDArray[np.float64], layer: int) -> Figure:
+    """Of the choices of each group's tokens, the share of each expert of one mixture layer.
+
+    `group` is what they are grouped by, such as `task`.
+    """
+    num_groups, num_experts = share_GE.shape
     frame = pd.DataFrame(
         {
-            "task": np.repeat(np.array(names, dtype=object), num_experts),
-            "expert": np.tile(np.arange(1, num_experts + 1), num_tasks),
-            "share": share_TE.ravel(),
-            "load": share_TE.ravel() * num_experts,
+            group: np.repeat(np.array(names, dtype=object), num_experts),
+            "expert": np.tile(np.arange(1, num_experts + 1), num_groups),
+            "share": share_GE.ravel(),
+            "load": share_GE.ravel() * num_experts,
         }
     )
     return (
-        alt.Chart(frame, title=f"Experts by task, mixture layer {layer}", height=alt.Step(22))
+        alt.Chart(frame, title=f"Experts by {group}, mixture layer {layer}", height=alt.Step(22))
         .mark_rect()
         .encode(
             x=alt.X("expert:O", title="expert", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y("task:N", title=None, sort=list(names), axis=alt.Axis(labelLimit=170)),
+            y=alt.Y(f"{group}:N", title=None, sort=list(names), axis=alt.Axis(labelLimit=170)),
             color=alt.Color("load:Q", scale=LOAD_COLOURS, legend=LEGEND),
             stroke=alt.Stroke("load:Q", scale=LOAD_COLOURS, legend=None),  # else the background shines through seams
             tooltip=[
-                "task:N",
+                f"{group}:N",
                 "expert:O",
                 alt.Tooltip("share:Q", format=".1%"),
                 alt.Tooltip("load:Q", title="over an equal share", format=".2f"),

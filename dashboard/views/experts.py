@@ -1,15 +1,17 @@
-"""Experts: who was chosen, over training and by the tokens of each task."""
+"""Experts: who was chosen, over training and by the tokens of each task, kind and source."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import words
 from dashboard.charts.curves import EXPERT_QUANTITIES, curve_chart, curve_table
-from dashboard.charts.experts import load_by_layer, load_over_steps, shares_by_task
+from dashboard.charts.experts import load_by_layer, load_over_steps, shares_by
 from dashboard.charts.tasks import task_name
 from dashboard.parts import choices, drawing
 from dashboard.parts.lines import choose_axis, lines_of
@@ -19,11 +21,13 @@ from dashboard.queries.experts import (
     DEAD_BELOW,
     END_FRACTION,
     OVERLOADED_ABOVE,
+    SPECIALIZATION,
     Alarm,
     Loads,
     alarms,
     has_loads,
     read_loads,
+    read_specialization,
     task_shares,
 )
 from dashboard.queries.scores import list_subjects, scores_of
@@ -56,6 +60,7 @@ def show() -> None:
     st.fragment(_over_training, run_every=REFRESH_SECONDS if going else None)(root, run, layer)
     _routing(root, run)
     _by_task(root, run, layer)
+    _by_text(root, run, layer)
 
 
 def _sparse_first(root: Path, runs: list[RunEntry]) -> list[RunEntry]:
@@ -143,15 +148,47 @@ def _by_task(root: Path, run: RunEntry, layer: int) -> None:
             rows.append(share_LE[layer - 1])
     sizes = {len(row) for row in rows}
     if len(sizes) == 1:
-        share_TE = np.array(rows)
-        table = pd.DataFrame(share_TE, columns=[f"expert {each}" for each in range(1, share_TE.shape[1] + 1)])
-        table.insert(0, "task", names)
-        drawing.chart(shares_by_task(names, share_TE, layer), "experts by task", absent="", data=table)
+        _shares("task", names, np.array(rows), layer)
     else:
         drawing.nothing(
             "Which experts a task's tokens chose is unknown: no score of this run has counted them. Score it with:",
             f"glam evaluate {shlex.quote(run.name)}",
         )
+
+
+def _by_text(root: Path, run: RunEntry, layer: int) -> None:
+    found = read_specialization(root, run.fingerprint)
+    if not isinstance(found, str) and found is not None and layer > found.kinds.share_GLE.shape[1]:
+        found = f"it has {words.some(found.kinds.share_GLE.shape[1], 'mixture layer')}, fewer than the run"
+    if isinstance(found, str) or found is None:
+        st.subheader("By kind of token and by source", anchor=False)
+        if found is not None:
+            st.error(words.plain(f"{SPECIALIZATION} of {run.title} cannot be read: {found}"))
+        elif run.state == "complete":
+            st.info("Not counted: trained before these choices were recorded.")
+        else:
+            st.info("Not counted yet: the last thing that training does.")
+        return
+    for group, shares in (("kind of token", found.kinds), ("source", found.sources)):
+        st.subheader(f"By {group}", anchor=False)
+        _shares(group, shares.names, shares.share_GLE[:, layer - 1], layer, num_tokens_G=shares.num_tokens_G)
     st.caption(
-        "By source of text or kind of token: unknown. No record of a run or a score tells experts apart by these yet."
+        f"{words.some(found.num_tokens, 'token')} of held-out text when training was done; behind each name how many "
+        "it has, and few of them say little."
     )
+
+
+def _shares(
+    group: str,
+    names: Sequence[str],
+    share_GE: NDArray[np.float64],
+    layer: int,
+    *,
+    num_tokens_G: NDArray[np.int64] | None = None,
+) -> None:
+    table = pd.DataFrame(share_GE, columns=[f"expert {each}" for each in range(1, share_GE.shape[1] + 1)])
+    table.insert(0, group, list(names))
+    if num_tokens_G is not None:
+        table.insert(1, "tokens", num_tokens_G)
+        names = [f"{name} · {words.count(count)}" for name, count in zip(names, num_tokens_G.tolist(), strict=True)]
+    drawing.chart(shares_by(group, names, share_GE, layer), f"experts by {group}", absent="", data=table)

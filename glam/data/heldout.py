@@ -48,6 +48,7 @@ class Window(NamedTuple):
     ids: list[int]
     document_id: str
     unit: str
+    source: str
     num_bytes: int
     """Bytes of the document, on its first window alone: windows of a document sum to its bytes."""
 
@@ -114,7 +115,7 @@ class HeldOut:
             for start in range(span.start, span.end - 1, sequence_length):
                 ids = tokens[start : min(start + sequence_length + 1, span.end)].tolist()
                 num_bytes = span.num_bytes if start == span.start else 0
-                windows.append(Window(ids, span.document_id, span.unit, num_bytes))
+                windows.append(Window(ids, span.document_id, span.unit, span.source, num_bytes))
         return windows
 
     def sample(self, sequence_length: int, num_windows: int) -> list[Window]:

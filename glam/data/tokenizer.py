@@ -46,6 +46,8 @@ class Tokenizer:
     def __init__(self, inner: tokenizers.Tokenizer):
         inner.encode_special_tokens = True  # special tokens in a text are text
         self._inner = inner
+        self.special_ids = frozenset(each for each, token in inner.get_added_tokens_decoder().items() if token.special)
+        """That no text encodes to: end-of-text and what fills the vocabulary up."""
         self._ids_of_word: dict[str, list[int]] = {}
 
     @classmethod

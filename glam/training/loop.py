@@ -2,7 +2,8 @@
 
 Everything is written into the open folder of the run: `steps.jsonl`, `energy.jsonl`, `experts.jsonl`, `heldout.jsonl`,
 `heldout_rows.jsonl`, `detours.jsonl`, checkpoints, a profile where one is asked for, and at the end
-`model.safetensors`, `optimizer.safetensors`, `model.json` and `totals.json`, whose presence says that training is done.
+`model.safetensors`, `optimizer.safetensors`, `model.json`, of a mixture `specialization.json`, and `totals.json`, whose
+presence says that training is done.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,6 @@ import torch
 from glam.config import ModelConfig, RunOptions, TrainConfig
 from glam.counting import count
 from glam.energy.meter import Meter
-from glam.model.likelihood import score_rows
 from glam.model.saved import save_model
 from glam.model.transformer import Transformer
 from glam.records import Detour, ExpertLoad, HeldoutPoint, HeldoutRows, StepMetrics
@@ -24,6 +24,7 @@ from glam.store import Folder, StoreError
 from glam.training import stability
 from glam.training.checkpoint import DETOURS, CheckpointWriter, load_newest, save_optimizer, weight_dtype
 from glam.training.clock import Clock
+from glam.training.heldout import HeldoutScore, count_choices, score_heldout
 from glam.training.optimizer import optimizer as make_optimizer
 from glam.training.optimizer import set_learning_rate
 from glam.training.parallel import ParallelGroup, ignore_known_warnings
@@ -38,6 +39,7 @@ EXPERTS = "experts.jsonl"
 ENERGY = "energy.jsonl"
 HELDOUT = "heldout.jsonl"
 HELDOUT_ROWS = "heldout_rows.jsonl"
+SPECIALIZATION = "specialization.json"
 
 
 class BatchSource(Protocol):
@@ -61,6 +63,10 @@ class Run:
     """Rows whose loss is taken along the way."""
     heldout_units: Sequence[str]
     """Of each of them, the held-out unit that it is a piece of."""
+    heldout_sources: Sequence[str]
+    """Of each of them, the kind of text that it is from."""
+    token_kind: Callable[[int], str]
+    """Which of `TOKEN_KINDS` an id is."""
     end_of_text: int
     """The id that starts every document."""
     options: RunOptions
@@ -167,35 +173,13 @@ def _finish(
     """
     save_optimizer(run.folder, model, optimizer, group)
     weights = group.on_first(model.state_dict())
+    chosen = count_choices(model, run.heldout_rows, run.heldout_sources, run.token_kind, group)
     if group.is_first:
         save_model(run.folder.path, model.config, weights)
+        if chosen is not None:
+            run.folder.write_text(SPECIALIZATION, chosen.model_dump_json() + "\n")
         run.folder.write_text(TOTALS, position.model_dump_json())
     group.wait()
-
-
-@dataclass(frozen=True)
-class HeldoutScore:
-    """How well the rows that are held out are predicted."""
-
-    loss: float
-    """Cross-entropy in nats per token over all rows."""
-    nats: tuple[float, ...]
-    """Of each row, in their order."""
-
-
-def score_heldout(model: Transformer, rows: Sequence[Sequence[int]], group: ParallelGroup) -> HeldoutScore:
-    """Every worker gets the score of all rows; each computes its share of them where it can do so alone."""
-    alone = group.computes_alone(model.config)
-    share = slice(group.rank, None, group.world_size) if alone else slice(None)
-    scores = score_rows(model, rows[share])
-    nats = [float(each.nll.sum()) for each in scores]
-    sums = torch.tensor([sum(nats), sum(len(each.nll) for each in scores)], dtype=torch.float64)
-    nats_R = torch.zeros(len(rows), dtype=torch.float64)
-    nats_R[share] = torch.tensor(nats, dtype=torch.float64)
-    if alone:
-        sums, nats_R = group.sum(sums), group.sum(nats_R)
-    total, num_tokens = sums.tolist()
-    return HeldoutScore(total / num_tokens, tuple(nats_R.tolist()))
 
 
 class _Log:

@@ -11,7 +11,15 @@ from glam.analysis.evidence import RunEvidence, Score
 from glam.analysis.judge import judge
 from glam.analysis.verdict import Parameter, ScalingFit, ScalingPoint, Speedup, Verdict
 from glam.config import DataConfig, Experiment, TokenizerConfig, TrainConfig, replace
-from glam.records import EvalResult, ExpertLoad, HeldoutPoint, ItemScore, RunSummary, StepMetrics
+from glam.records import (
+    EvalResult,
+    ExpertLoad,
+    ExpertSpecialization,
+    HeldoutPoint,
+    ItemScore,
+    RunSummary,
+    StepMetrics,
+)
 from glam.store import Store
 from glam.study import Study, dense_twin
 from glam.variants import VARIANTS
@@ -24,6 +32,15 @@ VERDICT, RUNNING, INTERRUPTED = "a" * 16, "d" * 16, "e" * 16
 """Fingerprints of the finished study and of two runs."""
 HOSTILE_NAME = "<script>alert(1)</script>"
 TASKS = (("last_word", 0.0), ("continuation", 0.25), ("name_function", 0.25))
+SPECIALIZATION = ExpertSpecialization(
+    num_tokens=600,
+    by_kind={"word start": ((100,) * 8,) * 2, "number": ((0, 0, 400, 0, 0, 0, 0, 0),) * 2},
+    by_source={
+        "docs": ((60, 60, 300, 60, 60, 60, 60, 60),) * 2,
+        "readme": ((40, 40, 200, 40, 40, 40, 40, 40),) * 2,
+    },
+)
+"""Of two layers of eight experts, of which the third takes all numbers."""
 
 
 def fabricate(root: Path) -> Store:
@@ -40,6 +57,8 @@ def fabricate(root: Path) -> Store:
             folder.append("heldout.jsonl", run.heldout)
             if arm == "sparse":
                 folder.append("experts.jsonl", _loads(seed))
+                if seed == 0:  # the other one was trained before such records
+                    folder.write_text("specialization.json", SPECIALIZATION.model_dump_json())
             folder.write_text("summary.json", run.summary.model_dump_json())
             config = experiment.model_dump(mode="json", include={"model", "train"})
             folder.commit(config=config, reads=[data], revision=1)

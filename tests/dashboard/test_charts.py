@@ -9,7 +9,7 @@ import pytest
 from dashboard.charts import colour_scale
 from dashboard.charts.curves import MAX_POINTS, QUANTITIES, Line, curve_chart, curve_table
 from dashboard.charts.energy import energy_bars, projections
-from dashboard.charts.experts import load_over_steps
+from dashboard.charts.experts import load_over_steps, shares_by
 from dashboard.charts.speedup import scaling, speedups
 from dashboard.charts.tasks import Score, task_differences, task_scores
 from dashboard.charts.tokens import token_map
@@ -81,6 +81,7 @@ def test_names_of_all_kinds_make_a_chart_that_is_valid():
         curve_chart([line(name, 0), line("dense", 0)], "tokens", QUANTITIES["loss"]).to_dict()
         task_scores([Score(name, name, 0.5)], [name]).to_dict()
         token_map([(name, ((0, 1),))], 0, name).to_dict()
+        shares_by("kind of token", [name], np.array([[0.25, 0.75]]), 1).to_dict()
 
 
 def test_tokens_stand_in_rows_that_fit_and_name_their_experts():

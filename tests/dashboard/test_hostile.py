@@ -79,7 +79,10 @@ def test_every_file_of_a_store_may_be_spoilt(spoil, own_store: Store, monkeypatc
         opened("tasks", store.root, monkeypatch, view=view)
 
 
-@pytest.mark.parametrize("name", ["summary.json", "manifest.json", "steps.jsonl", "experts.jsonl", "heldout.jsonl"])
+@pytest.mark.parametrize(
+    "name",
+    ["summary.json", "manifest.json", "specialization.json", "steps.jsonl", "experts.jsonl", "heldout.jsonl"],
+)
 def test_one_spoilt_file_of_a_run_leaves_the_others_alone(name: str, own_store: Store, monkeypatch: pytest.MonkeyPatch):
     store = own_store
     folder = store.find("runs", SPARSE)
@@ -92,6 +95,22 @@ def test_one_spoilt_file_of_a_run_leaves_the_others_alone(name: str, own_store: 
     assert any(problems) == name.endswith(".jsonl")
     for page in ("training", "experts", "runs"):
         opened(page, store.root, monkeypatch, runs=[SPARSE], run=SPARSE)
+
+
+def test_a_broken_record_of_who_takes_what_shows_as_broken_beside_the_loads(
+    own_store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    path = own_store.open("runs", SPARSE).path / "specialization.json"
+    edit(path, lambda record: record.update(by_source={SCRIPT: record["by_kind"]["number"]}))
+    app = opened("experts", own_store.root, monkeypatch, run=SPARSE)
+    assert "cannot be read: kinds and sources do not count the same tokens" in shown(app)
+    assert len(app.get("vega_lite_chart")) == 7
+    edit(path, lambda record: record.update(by_kind={SCRIPT: [[1, 1]]}, by_source={SCRIPT: [[1, 1]]}))
+    app = opened("experts", own_store.root, monkeypatch, run=SPARSE, layer="2")
+    assert "it has 1 mixture layer, fewer than the run" in shown(app)
+    app = opened("experts", own_store.root, monkeypatch, run=SPARSE, layer="1")
+    assert SCRIPT not in shown(app)
+    assert len(app.get("vega_lite_chart")) == 9
 
 
 def test_a_broken_score_shows_as_broken_and_the_others_stand(own_store: Store, monkeypatch: pytest.MonkeyPatch):

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.parts.runs import likely, likely_pair
 from dashboard.queries import RunEntry, list_runs
 from dashboard.views import pair
+from glam.records import ExpertLoad
 from glam.store import Store
 from tests.dashboard.fabricated import HOSTILE_NAME, RUNNING, VERDICT
 from tests.dashboard.opened import APP, PAGES, opened, shown, table_with
@@ -102,8 +103,18 @@ def test_a_dead_expert_is_named(root: Path, monkeypatch: pytest.MonkeyPatch):
     app = opened("experts", root, monkeypatch, run=SPARSE, layer="2")
     text = shown(app)
     assert "Expert 8 of mixture layer 2 is dead: 0.02 times the mean load." in text
-    assert "By source of text or kind of token: unknown" in text
+    assert "600 tokens of held-out text when training was done" in text
+    assert len(app.get("vega_lite_chart")) == 9
+
+
+def test_a_run_from_before_choices_were_counted_by_text_says_so(own_store: Store, monkeypatch: pytest.MonkeyPatch):
+    app = opened("experts", own_store.root, monkeypatch, run=SPARSE[:-1] + "1")
+    assert "Not counted: trained before these choices were recorded." in shown(app)
     assert len(app.get("vega_lite_chart")) == 7
+    running = own_store.find("runs", RUNNING)
+    assert running is not None
+    running.append("experts.jsonl", [ExpertLoad(step=1, load_LE=((1, 2), (2, 1)))])
+    assert "Not counted yet" in shown(opened("experts", own_store.root, monkeypatch, run=RUNNING))
 
 
 def test_a_dense_run_has_no_experts(root: Path, monkeypatch: pytest.MonkeyPatch):

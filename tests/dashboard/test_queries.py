@@ -11,7 +11,7 @@ from dashboard.queries import items as item_queries
 from dashboard.queries import lines, list_runs, list_verdicts
 from dashboard.queries import runs as run_queries
 from dashboard.queries.curves import read_curves
-from dashboard.queries.experts import alarms, read_loads, task_shares
+from dashboard.queries.experts import Specialization, alarms, read_loads, read_specialization, task_shares
 from dashboard.queries.items import pair_items, read_rows
 from dashboard.queries.scores import list_subjects, scores_of
 from glam.records import ItemScore, StepMetrics
@@ -162,6 +162,40 @@ def test_experts_of_a_task_are_shares_of_each_layer(own_store: Store):
     assert any(share is None for share in shares), "arc_easy's were not counted"
     known = [share for share in shares if isinstance(share, np.ndarray)]
     assert all(np.allclose(share.sum(axis=1), 1) for share in known)
+
+
+def test_kinds_and_sources_are_shares_of_each_layer(root: Path):
+    found = read_specialization(root, SPARSE)
+    assert isinstance(found, Specialization)
+    for shares in (found.kinds, found.sources):
+        assert np.allclose(shares.share_GLE.sum(axis=2), 1)
+        assert shares.num_tokens_G.sum() == found.num_tokens == 600
+    assert found.kinds.names == ("word start", "number")
+    assert found.kinds.num_tokens_G.tolist() == [400, 200]
+    assert found.kinds.share_GLE[1, 0, 2] == 1
+    assert found.sources.num_tokens_G.tolist() == [360, 240]
+    assert read_specialization(root, SPARSE[:-1] + "1") is None
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"by_kind": {}, "by_source": {}},
+        {"by_kind": {"a": [[1, 2], [3]]}, "by_source": {"b": [[1, 2], [3]]}},
+        {"by_kind": {"a": [[1, 2]], "b": [[1], [2]]}, "by_source": {"c": [[1, 2]]}},
+        {"by_kind": {"a": [[1, 2]]}, "by_source": {"b": [[2, 1]]}},
+        {"by_kind": {"a": [[1, 2]]}, "by_source": {"b": [[1, 1]], "c": [[0, 1]], "d": [[0, 0]]}},
+        {"by_kind": {"a": [[4, -1]]}, "by_source": {"b": [[4, -1]]}},
+        {"by_kind": {"a": [[1, 2]]}, "by_source": {"b": [[1, 2]]}, "num_tokens": 0},
+        {"by_kind": {str(each): [[1, 1]] for each in range(300)}, "by_source": {"b": [[300, 300]]}},
+        {"by_kind": {"a": [[1, 2]]}, "by_source": {"b": [[1, 2]]}, "more": 1},
+    ],
+)
+def test_a_specialization_that_is_none_is_broken(record: dict, tmp_path: Path):
+    with Store(tmp_path).claim("runs", "sparse-s0", "a" * 16) as folder:
+        (folder.path / "specialization.json").write_text(json.dumps({"num_tokens": 3} | record))
+    assert isinstance(read_specialization(tmp_path, "a" * 16), str)
 
 
 def test_every_page_opens_over_the_store_of_the_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

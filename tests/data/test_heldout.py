@@ -21,6 +21,7 @@ def test_windows_predict_every_token_once(make_folder: MakeFolder, sequence_leng
     predicted, num_bytes = defaultdict(list), defaultdict(int)
     for window in HeldOut(folder.path).windows(sequence_length):
         assert 2 <= len(window.ids) <= sequence_length + 1
+        assert window.source == "made"
         before = predicted[window.document_id]
         assert window.ids[0] == (before[-1] if before else END_OF_TEXT_ID)
         before += window.ids[1:]

@@ -12,7 +12,7 @@ from flows import experiment
 from flows.artifacts import key
 from flows.experiment import travel
 from flows.forms import FLOWS
-from flows.plan import validate
+from flows.order import validate
 from glam.evaluation.tasks import TASKS
 from glam.recipes import RECIPES
 from glam.store import StoreError
@@ -62,14 +62,14 @@ def test_what_cannot_run_is_refused(given, error, words, monkeypatch: pytest.Mon
 
 
 def test_seeds_of_the_form_are_those_of_the_study() -> None:
-    plan = validate.fn(**{"recipe": "smoke", **NOTHING, "seeds": [3, 4]})
-    assert plan.study.seeds == (3, 4)
-    assert not plan.complete
+    order = validate.fn(**{"recipe": "smoke", **NOTHING, "seeds": [3, 4]})
+    assert order.study.seeds == (3, 4)
+    assert not order.complete
 
 
 def test_refusing_loads_no_engine() -> None:
     program = (
-        "import sys\nfrom flows.forms import FLOWS\nfrom flows.plan import validate\n"
+        "import sys\nfrom flows.forms import FLOWS\nfrom flows.order import validate\n"
         "try: validate.fn('smoke', ['train.num_step=3'], [], 1, 1, [], 'compare')\n"
         "except ValueError: print([name for name in ('torch', 'ray', 'mlflow') if name in sys.modules])"
     )

@@ -10,7 +10,7 @@ import pytest
 from prefect.states import Failed, StateType
 
 from flows import artifacts, progress, road, waiting
-from flows.plan import Plan
+from flows.order import Order
 from flows.progress import DONE, NOT_YET, TO_COME, Board, Progress, row_of, time_left
 from flows.retries import may_help
 from glam.config import RunOptions
@@ -49,8 +49,8 @@ def test_a_budget_that_is_used_up_is_neither_failure_nor_success(store: Store, m
     monkeypatch.setattr(road, "cluster", lambda **_: nullcontext())
     monkeypatch.setattr(road, "tracked", lambda _: nullcontext())
     study = smoke()
-    plan = Plan("smoke", study, study_stages(study), RunOptions(), store, "compare")
-    state = road.take(plan)
+    order = Order("smoke", study, study_stages(study), RunOptions(), store, "compare")
+    state = road.take(order)
     assert state is not None
     assert (state.type, state.name, state.message, state.data) == (
         StateType.CANCELLED,
@@ -69,9 +69,9 @@ def test_links_lead_to_the_stack_where_there_is_one(store: Store, monkeypatch: p
     live = SimpleNamespace(ask=lambda question: question(SimpleNamespace(experiment_id="7")))
     parent = SimpleNamespace(run=SimpleNamespace(run_id="abc"))
     study = smoke()
-    plan = Plan("smoke", study, study_stages(study), RunOptions(), store, "compare")
-    artifacts.show_links(plan, cast(Any, live), cast(Any, parent))
-    links = [f"{stack.dashboard}/verdict?study={plan.fingerprint}", f"{stack.mlflow}/#/experiments/7/runs/abc"]
+    order = Order("smoke", study, study_stages(study), RunOptions(), store, "compare")
+    artifacts.show_links(order, cast(Any, live), cast(Any, parent))
+    links = [f"{stack.dashboard}/verdict?study={order.fingerprint}", f"{stack.mlflow}/#/experiments/7/runs/abc"]
     assert made == (links if up else [])
 
 

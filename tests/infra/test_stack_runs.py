@@ -1,7 +1,6 @@
 """The stack for real: every address answers, on loopback only, runs share its Ray, and nothing is left."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,8 +14,8 @@ import pytest
 from infra.health import answers
 from infra.lifeline import marked
 from infra.programs import PROGRAMS
-from infra.stack_file import STACK_MARK, Ports, Stack, recorded_stack
-from tests.infra.conftest import stack_ports
+from infra.stack_file import STACK_MARK, Stack, recorded_stack
+from tests.infra.conftest import glam, options, stack_environment, stack_ports, up
 from tests.road.conftest import GLAM
 
 pytestmark = pytest.mark.browser
@@ -33,37 +32,6 @@ with cluster(cpus_needed=1):
     print(ray.get(where.remote()), flush=True)
     sys.stdin.readline()
 """
-
-
-def stack_environment() -> dict[str, str]:
-    own = ("PREFECT", "MLFLOW", "RAY_ADDRESS")
-    return {name: value for name, value in os.environ.items() if not name.startswith(own)}
-
-
-def glam(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*GLAM, *arguments, "--store", str(root)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-        env=stack_environment(),
-    )
-
-
-def options(ports: Ports) -> list[str]:
-    return [f"--{name}-port={port}" for name, port in ports.model_dump().items()]
-
-
-def up(root: Path) -> Stack:
-    done = glam(root, "up", "--detach", *options(stack_ports()))
-    assert done.returncode == 0, done.stderr
-    stack = recorded_stack(root)
-    assert stack is not None
-    assert stack.ready
-    for address in stack.addresses.values():
-        assert address in done.stdout
-    return stack
 
 
 def wait_until_gone(mark: str, seconds: float) -> None:

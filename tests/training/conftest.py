@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from glam.config import ModelConfig, RunOptions, TrainConfig
+from glam.data.token_kinds import TOKEN_KINDS
 from glam.energy.meter import NoMeter
 from glam.records import StepMetrics
 from glam.store import Folder, Store
@@ -35,6 +36,11 @@ class Stream:
         return rows[first:last]
 
 
+def token_kind(token_id: int) -> str:
+    """Made up: kinds without a text."""
+    return TOKEN_KINDS[token_id % 3]
+
+
 def make_run(folder: Folder, *, model: ModelConfig = TOY, save_every: int = 100, **changes: Any) -> Run:
     config: dict[str, Any] = {
         "num_steps": 6,
@@ -51,6 +57,8 @@ def make_run(folder: Folder, *, model: ModelConfig = TOY, save_every: int = 100,
         batches=Stream(global_batch_size=config["global_batch_size"]),
         heldout_rows=Stream().rows(10_000, 0, 3).tolist(),
         heldout_units=("one", "two", "one"),
+        heldout_sources=("docs", "code", "docs"),
+        token_kind=token_kind,
         end_of_text=0,
         options=RunOptions(log_every=1, save_every=save_every),
     )

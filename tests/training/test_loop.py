@@ -14,7 +14,7 @@ from glam.records import HeldoutPoint, HeldoutRows, StepMetrics
 from glam.store import Folder, Store, StoreError
 from glam.study import dense_twin
 from glam.training.checkpoint import CHECKPOINTS, OPTIMIZER, discard
-from glam.training.loop import HELDOUT, HELDOUT_ROWS, STEPS
+from glam.training.loop import HELDOUT, HELDOUT_ROWS, SPECIALIZATION, STEPS
 from glam.training.position import TOTALS, Position
 from glam.training.stability import step_to_go_back_to
 from tests.training.conftest import TOY, final_weights, make_run, train_through
@@ -50,6 +50,7 @@ def test_records_of_an_interrupted_run_are_those_of_a_straight_one(folder: Folde
         assert straight == resumed
         assert [step for step, _, _ in straight] == ([1, 2, 3, 4, 5, 6] if name == STEPS else [2, 4, 6])
     assert folder.read(HELDOUT_ROWS, HeldoutRows) == other_folder.read(HELDOUT_ROWS, HeldoutRows)
+    assert folder.read_json(SPECIALIZATION) == other_folder.read_json(SPECIALIZATION)
 
 
 def test_the_rows_of_a_held_out_point_make_its_loss(folder: Folder) -> None:

@@ -17,6 +17,7 @@ from glam.records import HeldoutPoint, HeldoutRows, StepMetrics
 from glam.store import Folder, Store
 from glam.study import dense_twin
 from glam.training.checkpoint import discard
+from glam.training.loop import SPECIALIZATION
 from glam.training.parallel import ParallelGroup, whole
 from glam.training.position import TOTALS, Position
 from glam.training.step import objective, unpack
@@ -113,6 +114,8 @@ def test_every_layout_agrees_with_one_worker(
             assert (one.step, one.units) == (several.step, several.units)
             assert several.nats == pytest.approx(one.nats, rel=TOLERANCE[precision])
         assert position(folder).stream_hash == position(alone).stream_hash
+        if precision == "float64" and kind != "dense":
+            assert folder.read_json(SPECIALIZATION) == alone.read_json(SPECIALIZATION)
 
 
 def first_gradients(root: str, num_workers: int) -> None:

@@ -1,4 +1,4 @@
-"""What a person asked for, checked: the first task of every flow, which needs neither torch nor Ray."""
+"""A person's order, checked: the first task of every flow, which needs neither torch nor Ray."""
 
 import os
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from workers.studies import title
 
 
 @dataclass(frozen=True)
-class Plan:
+class Order:
     """A study, the folders that it fills and how far to go."""
 
     recipe: str
@@ -50,21 +50,21 @@ def validate(
     threads: int,
     run_settings: Sequence[str],
     until: Verb,
-) -> Plan:
+) -> Order:
     """Raises ValueError for what does not exist or does not fit, NotEnoughResources for more CPUs than there are."""
     changes = [*settings, *([f"seeds={list(seeds)}"] if seeds else [])]
     study = override(find_recipe(recipe), changes)
     options = run_options(workers, threads, run_settings)
     store = Store.default()
     _check_cpus(options.cpus_needed, store)
-    return Plan(recipe, study, study_stages(study), options, store, until)
+    return Order(recipe, study, study_stages(study), options, store, until)
 
 
-def name_run(plan: Plan) -> None:
+def name_run(order: Order) -> None:
     """Calls the flow run after its study, and tags it with what a person would look for."""
-    tags = {*flow_run.tags, "glam", plan.recipe, plan.fingerprint, *plan.study.arms}
+    tags = {*flow_run.tags, "glam", order.recipe, order.fingerprint, *order.study.arms}
     with get_client(sync_client=True) as client:
-        client.update_flow_run(flow_run.id, name=title(plan.study, plan.stages), tags=sorted(tags))
+        client.update_flow_run(flow_run.id, name=title(order.study, order.stages), tags=sorted(tags))
 
 
 def _check_cpus(cpus_needed: float, store: Store) -> None:
