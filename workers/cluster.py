@@ -6,10 +6,9 @@ Resources are checked before work starts.
 import logging
 import os
 import signal
-import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from unittest import mock
 
@@ -21,17 +20,16 @@ from ray.exceptions import LocalRayletDiedError, NodeDiedError, RayActorError, R
 from glam import environment
 from glam.store import Store
 from infra.health import accepts
-from infra.lifeline import ProcessRecord, guarded, marked
+from infra.lifeline import guarded, marked
 from infra.processors import RAY_ADDRESS, NotEnoughResources, RayFailed, available_cpus, require_cpus
 from infra.stack_file import STACK_MARK, Stack, read_stack
+from workers.ray_watch import TO_DO, watched
 
 MARK_VARIABLE = "GLAM_RAY"
 BREAKDOWNS = (LocalRayletDiedError, NodeDiedError, RayActorError, RaySystemError, WorkerCrashedError)
 """What Ray raises when something of its own is gone, not when work has failed."""
-SERVERS = ("raylet", "gcs_server")
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_FOR_RESTART = 30.0
-TO_DO = "What is finished is kept: run the same command again"
 
 
 @contextmanager
@@ -86,7 +84,7 @@ def _connected(address: str, stack: Stack | None) -> Iterator[None]:
     with ExitStack() as exits:
         exits.callback(ray.shutdown)
         if ours is not None:
-            exits.enter_context(_ended_with(marked(STACK_MARK, ours.mark)))
+            exits.enter_context(watched(marked(STACK_MARK, ours.mark), mark=MARK_VARIABLE))
         yield
 
 
@@ -118,37 +116,10 @@ def _local_ray(cpus_needed: float) -> Iterator[None]:
                 _node_ip_address=environment.LOOPBACK,
             )
         try:
-            with _ended_with(psutil.Process().children()):
+            with watched(psutil.Process().children(), mark=MARK_VARIABLE):
                 yield
         finally:
             ray.shutdown()
-
-
-@contextmanager
-def _ended_with(processes: Iterable[psutil.Process]) -> Iterator[None]:
-    """Ends this process, with the reason, when a server of Ray's among these is gone before the block is.
-
-    Without its raylet Ray ends the driver too, after some 15 s and without a word, from a thread in C++:
-    no exception of Python's tells of it in time.
-    """
-    servers = {each.name(): ProcessRecord.of(each.pid) for each in processes if each.name() in SERVERS}
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(SECONDS_BETWEEN_LOOKS):
-            for name, record in servers.items():
-                if record.find() is None and not over.is_set():
-                    sys.stderr.write(f"glam: Ray broke down: its {name} (pid {record.pid}) is gone. {TO_DO}\n")
-                    sys.stderr.flush()
-                    os._exit(1)
-
-    thread = threading.Thread(target=watch, name="Ray's processes", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 @contextmanager
