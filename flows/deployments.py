@@ -4,20 +4,36 @@ Each start from the form runs in a process of its own, over the store that GLAM_
 """
 
 import argparse
+import asyncio
+import contextlib
 import os
+import signal
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
 
 from flows.server import Api
 from glam import environment
 
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
+
 STORE_VARIABLE = "GLAM_STORE"
 SECONDS_BETWEEN_LOOKS = 3
 """For runs to start; Prefect's 10 seem long to who has pressed the button."""
+SECONDS_FOR_RUNS = 20.0
+"""To save what they do and to say how they ended; the stack waits a little longer (`infra/programs.py`)."""
 
 
 def serve_deployments(store_root: Path) -> None:
-    """Waits for the API at PREFECT_API_URL, then serves. Raises ServerError where nothing answers."""
+    """Waits for the API at PREFECT_API_URL, then serves until SIGINT. Raises ServerError where nothing answers.
+
+    Call it from the main thread.
+    """
     environment.apply()
     os.environ[STORE_VARIABLE] = str(store_root.absolute())
     url = os.environ.get("PREFECT_API_URL")
@@ -25,7 +41,6 @@ def serve_deployments(store_root: Path) -> None:
         raise ValueError("PREFECT_API_URL is not set: start the stack with `glam up`, or name a Prefect API")
     Api(url).wait(patience_seconds=180)
     # Prefect reads its settings at import, so it comes after them.
-    from prefect import serve
     from prefect.deployments.runner import EntrypointType, RunnerDeployment
 
     from flows.forms import FLOWS
@@ -41,7 +56,35 @@ def serve_deployments(store_root: Path) -> None:
     ]
     made = [each for each in deployments if isinstance(each, RunnerDeployment)]
     assert len(made) == len(FLOWS), "outside an event loop none of them is a coroutine"
-    serve(*made, pause_on_shutdown=False, print_starting_message=False, query_seconds=SECONDS_BETWEEN_LOOKS)
+    asyncio.run(_serve(made))
+
+
+async def _serve(deployments: "Sequence[RunnerDeployment]") -> None:
+    """Until SIGINT, and until the runs have saved: as of one process group they get the signal too, and tell the server
+    how they ended. Prefect alone would kill them at once. A second signal does not wait.
+    """
+    from prefect import aserve
+
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, stopping.set)
+    serving = asyncio.create_task(
+        aserve(
+            *deployments,
+            pause_on_shutdown=False,
+            print_starting_message=False,
+            query_seconds=SECONDS_BETWEEN_LOOKS,
+        )
+    )
+    told = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
+    loop.remove_signal_handler(signal.SIGINT)
+    deadline = time.monotonic() + SECONDS_FOR_RUNS
+    while not serving.done() and psutil.Process().children() and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+    told.cancel()
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
 
 
 def main() -> int:

@@ -72,6 +72,8 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     directory: Path = CODE
     stop_signal: Literal["TERM", "INT"] = "TERM"
+    stop_seconds: int = 8
+    """For it to end after the signal; then it is killed."""
 
 
 def prefect(site: Site) -> Program:
@@ -182,6 +184,7 @@ def deployments(site: Site) -> Program:
             **settings.mlflow_clients,
         },
         stop_signal="INT",  # Prefect's runner tidies up on this one only
+        stop_seconds=25,  # runs save first
     )
 
 

@@ -29,7 +29,7 @@ from infra.stack_file import STACK_MARK, Ports, Stack, recorded_stack, remove_st
 from infra.supervision import STATES_FILE, last_words, read_records, supervisor_config
 
 START_SECONDS = 180.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 45.0
 
 Say = Callable[[str], object]
 

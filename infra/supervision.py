@@ -44,7 +44,7 @@ def supervisor_config(names: Mapping[str, Program]) -> str:
             f"stdout_logfile={name}.log\nstdout_logfile_maxbytes=5MB\nstdout_logfile_backups=1\nredirect_stderr=true\n"
             "autorestart=true\nstartsecs=10\nstartretries=3\n"
             f"stopsignal={program.stop_signal}\n"
-            "stopwaitsecs=8\nstopasgroup=true\nkillasgroup=true\n"
+            f"stopwaitsecs={program.stop_seconds}\nstopasgroup=true\nkillasgroup=true\n"
         )
     return "\n".join(sections)
 

@@ -97,7 +97,8 @@ def read_loads(root: Path, fingerprint: str) -> Loads:
 def has_loads(root: Path, fingerprint: str) -> bool:
     """Whether a run has logged the load of experts."""
     folder = find(root, "runs", fingerprint)
-    return folder is not None and (folder.path / FILE).exists()
+    path = None if folder is None else folder.path / FILE
+    return path is not None and path.exists() and path.stat().st_size > 0  # of a dense run it is empty
 
 
 def alarms(loads: Loads) -> Iterator[Alarm]:

@@ -1,11 +1,12 @@
 """What a person does: starts a run from Prefect's form, finds it in MLflow, reads its verdict, cancels another."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-import requests
 
 from infra.stack_file import Stack
 from tests.browser.test_pages import DRAWN
@@ -13,26 +14,30 @@ from tests.infra.conftest import glam, up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
+CREATED = 201
 COMPLETED_WITHIN_SECONDS = 300
 REFUSED_WITHIN_SECONDS = 30
 STARTED_WITHIN_SECONDS = 90
 CANCELLED_WITHIN_SECONDS = 45
-DIFFERENT = "train.num_steps=100000"
+LONG = "train.num_steps=100000"
 
 
 @pytest.fixture(scope="module")
-def stack(browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:  # noqa: ARG001 - none without a browser
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("whole") / "store"
+
+
+@pytest.fixture(scope="module")
+def stack(browser, root: Path) -> Iterator[Stack]:  # noqa: ARG001 - none without a browser
     """Over an empty store."""
-    root = tmp_path_factory.mktemp("whole") / "store"
     yield up(root)
     assert glam(root, "down").returncode == 0
 
 
 def submit(page, stack: Stack, *settings: str) -> None:
-    """Fills in the form of `experiment` for `smoke`, sends it off, and opens the page of the run once it has begun."""
+    """Fills in the form of `experiment` for `smoke`, sends it off, and opens the page of the run."""
     page.goto(f"{stack.prefect_page}/deployments")
     page.get_by_role("link", name="experiment", exact=True).first.click()
-    before = requests.post(f"{stack.prefect_api}/flow_runs/count", json={}, timeout=10).json()
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text("Custom run").click()
     page.locator("button.p-select-button__control", has_text="quickstart").press("ArrowDown")
@@ -40,11 +45,18 @@ def submit(page, stack: Stack, *settings: str) -> None:
     for place, setting in enumerate(settings):
         page.get_by_role("button", name="Add item").first.click()
         page.locator(".schema-form-property-array").first.locator("input, textarea").nth(place).fill(setting)
-    page.get_by_role("button", name="Submit").click()
-    runs = page.locator("a.flow-run-bread-crumbs__flow-run-link")
-    runs.nth(before).wait_for(timeout=60_000)
-    runs.first.click()  # the newest
-    page.wait_for_url("**/runs/flow-run/**")
+    with page.expect_response("**/create_flow_run") as answer:
+        page.get_by_role("button", name="Submit").click()
+    assert answer.value.status == CREATED, answer.value.text()
+    page.goto(f"{stack.prefect_page}/runs/flow-run/{answer.value.json()['id']}")
+
+
+def wait_until_training(page) -> None:
+    page.get_by_text(re.compile("^sparse seed 0: step")).first.wait_for(timeout=1000 * STARTED_WITHIN_SECONDS)
+
+
+def checkpoints(root: Path) -> set[Path]:
+    return set(root.glob("runs/*/checkpoints/*/checkpoint.json"))
 
 
 def wait_for_state(page, state: str, seconds: float) -> None:
@@ -97,11 +109,27 @@ def test_a_setting_that_does_not_exist_is_refused_in_a_sentence(browser, stack: 
     page.close()
 
 
-def test_a_run_cancelled_in_its_page_ends_soon(browser, stack: Stack) -> None:
+def test_a_run_cancelled_in_its_page_saves_and_ends(browser, root: Path, stack: Stack) -> None:
     page = browser.new_page(viewport={"width": 1400, "height": 1600})
-    submit(page, stack, DIFFERENT)
-    page.get_by_text(re.compile("^sparse seed 0: step")).first.wait_for(timeout=1000 * STARTED_WITHIN_SECONDS)
+    submit(page, stack, LONG)
+    wait_until_training(page)
+    assert not checkpoints(root)
     page.get_by_role("button", name="Cancel").first.click()
     page.get_by_role("button", name="Confirm", exact=True).click()
     wait_for_state(page, "Cancelled", CANCELLED_WITHIN_SECONDS)
     page.close()
+    assert checkpoints(root)
+
+
+def test_down_lets_a_run_save_and_say_that_it_was_ended(browser, root: Path, stack: Stack) -> None:
+    before = checkpoints(root)
+    page = browser.new_page(viewport={"width": 1400, "height": 1600})
+    submit(page, stack, LONG)
+    wait_until_training(page)
+    page.close()
+    assert glam(root, "down").returncode == 0
+    assert checkpoints(root) - before
+    with closing(sqlite3.connect(root / "prefect" / "prefect.db")) as database:
+        (state,) = database.execute("SELECT state_type FROM flow_run ORDER BY created DESC LIMIT 1").fetchone()
+    assert state == "CRASHED"
+    assert not list(root.glob("runs/*/stop"))

@@ -55,10 +55,9 @@ def fabricate(root: Path) -> Store:
         with store.claim("runs", f"{arm}-s{seed}", run.summary.run_fingerprint) as folder:
             folder.append("steps.jsonl", run.steps)
             folder.append("heldout.jsonl", run.heldout)
-            if arm == "sparse":
-                folder.append("experts.jsonl", _loads(seed))
-                if seed == 0:  # the other one was trained before such records
-                    folder.write_text("specialization.json", SPECIALIZATION.model_dump_json())
+            folder.append("experts.jsonl", _loads(seed) if arm == "sparse" else [])
+            if arm == "sparse" and seed == 0:  # the other one was trained before such records
+                folder.write_text("specialization.json", SPECIALIZATION.model_dump_json())
             folder.write_text("summary.json", run.summary.model_dump_json())
             config = experiment.model_dump(mode="json", include={"model", "train"})
             folder.commit(config=config, reads=[data], revision=1)

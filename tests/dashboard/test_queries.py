@@ -11,7 +11,7 @@ from dashboard.queries import items as item_queries
 from dashboard.queries import lines, list_runs, list_verdicts
 from dashboard.queries import runs as run_queries
 from dashboard.queries.curves import read_curves
-from dashboard.queries.experts import Specialization, alarms, read_loads, read_specialization, task_shares
+from dashboard.queries.experts import Specialization, alarms, has_loads, read_loads, read_specialization, task_shares
 from dashboard.queries.items import pair_items, read_rows
 from dashboard.queries.scores import list_subjects, scores_of
 from glam.records import ItemScore, StepMetrics
@@ -80,6 +80,12 @@ def test_loads_name_dead_and_overloaded_experts(tmp_path: Path):
         (folder.path / "experts.jsonl").write_text(json.dumps({"step": 1, "load_LE": [[9, *[1] * 9]]}) + "\n")
     (alarm,) = alarms(read_loads(tmp_path, "b" * 16))
     assert "overloaded: 5.00 times" in alarm.sentence
+
+
+def test_runs_with_experts_are_known_by_their_loads(own_store: Store):
+    complete = [run for run in list_runs(own_store.root) if run.state == "complete"]
+    found = {(run.arm, has_loads(own_store.root, run.fingerprint)) for run in complete}
+    assert found == {("sparse", True), ("dense", False)}
 
 
 @pytest.mark.parametrize("load", [[[1, 2], [3]], [], [[]], [["x"]], [[-1e400]]])
