@@ -52,7 +52,7 @@ def token_map(
     frame = pd.DataFrame(rows)
     names = sorted(set(frame["expert"]) - {"none"}, key=int)
     base = alt.Chart(
-        frame, title=title, height=ROW_PIXELS * (rows[-1]["row"] + 1), width=round(width * CHARACTER_PIXELS)
+        frame, title=title, height=alt.Step(ROW_PIXELS), width=round(width * CHARACTER_PIXELS)
     ).encode(
         x=alt.X("from:Q", axis=None, scale=alt.Scale(domain=[0, width])),
         y=alt.Y("row:O", axis=None),

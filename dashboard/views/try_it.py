@@ -98,7 +98,7 @@ def _draw(column: DeltaGenerator, model: ServedModel, answer: Completion | str) 
         speed = len(answer.tokens) / answer.seconds if answer.seconds else None
         st.caption(
             words.plain(
-                f"{words.some(len(answer.tokens), 'token')} in {words.duration(answer.seconds)}, "
+                f"{words.some(len(answer.tokens), 'token')}{'' if answer.text.strip() else ', all blank,'} in {words.duration(answer.seconds)}, "
                 f"{words.UNKNOWN if speed is None else words.number(speed, digits=1)} tokens per second."
             )
         )
@@ -112,7 +112,7 @@ def _draw(column: DeltaGenerator, model: ServedModel, answer: Completion | str) 
             token_map(
                 [(token.text, token.experts or ()) for token in answer.tokens],
                 layer,
-                "Each token in the colour of the expert it chose first (point at one to see all)",
+                "Tokens in the colour of their first expert",
             ),
             f"experts of {model.title}",
             absent="Nothing was written.",

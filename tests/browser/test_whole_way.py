@@ -19,6 +19,8 @@ COMPLETED_WITHIN_SECONDS = 300
 REFUSED_WITHIN_SECONDS = 30
 STARTED_WITHIN_SECONDS = 90
 CANCELLED_WITHIN_SECONDS = 45
+ANSWERED_WITHIN_SECONDS = 60
+ROOM_FOR_TITLE_AND_LEGEND = 90
 LONG = "train.num_steps=100000"
 
 
@@ -94,9 +96,10 @@ def test_from_the_form_to_the_report(browser, stack: Stack) -> None:
 
     page.goto(f"{stack.dashboard}/try_it", wait_until="commit")
     page.get_by_role("button", name="Complete", exact=True).click()
-    page.wait_for_function(
-        "() => document.querySelectorAll('[data-testid=stVegaLiteChart]').length >= 1", timeout=90_000
-    )
+    tokens = page.get_by_test_id("stVegaLiteChart").get_by_text("first expert", exact=True)
+    tokens.wait_for(timeout=1000 * ANSWERED_WITHIN_SECONDS)
+    box = page.get_by_test_id("stVegaLiteChart").first.bounding_box()
+    assert box["height"] > ROOM_FOR_TITLE_AND_LEGEND
     assert page.locator("text=Traceback").count() == 0
     page.close()
 
