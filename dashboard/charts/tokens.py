@@ -51,9 +51,7 @@ def token_map(
         return None
     frame = pd.DataFrame(rows)
     names = sorted(set(frame["expert"]) - {"none"}, key=int)
-    base = alt.Chart(
-        frame, title=title, height=alt.Step(ROW_PIXELS), width=round(width * CHARACTER_PIXELS)
-    ).encode(
+    base = alt.Chart(frame, title=title, height=alt.Step(ROW_PIXELS), width=round(width * CHARACTER_PIXELS)).encode(
         x=alt.X("from:Q", axis=None, scale=alt.Scale(domain=[0, width])),
         y=alt.Y("row:O", axis=None),
         tooltip=["place:Q", "text:N", "choices:N"],
