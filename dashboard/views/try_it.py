@@ -96,9 +96,10 @@ def _draw(column: DeltaGenerator, model: ServedModel, answer: Completion | str) 
             return
         st.code(answer.text, language=None, wrap_lines=True)
         speed = len(answer.tokens) / answer.seconds if answer.seconds else None
+        blank = "" if answer.text.strip() else ", all blank,"
         st.caption(
             words.plain(
-                f"{words.some(len(answer.tokens), 'token')}{'' if answer.text.strip() else ', all blank,'} in {words.duration(answer.seconds)}, "
+                f"{words.some(len(answer.tokens), 'token')}{blank} in {words.duration(answer.seconds)}, "
                 f"{words.UNKNOWN if speed is None else words.number(speed, digits=1)} tokens per second."
             )
         )
