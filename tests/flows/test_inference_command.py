@@ -16,6 +16,7 @@ from glam.model.transformer import Transformer
 from glam.recipes import smoke
 from glam.records import EvalResult, RunSummary
 from glam.store import Folder, Store
+from tests.summaries import run_summary
 from workers import inference
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,23 +59,8 @@ def put_model(folder: Path, config: ModelConfig) -> None:
 
 
 def summary(arm: str, mark: str) -> RunSummary:
-    return RunSummary(
-        arm=arm,
-        seed=0,
-        run_fingerprint=mark,
-        total_params=1,
-        active_params=1,
-        flops_per_token=3e6,
-        tokens=1000,
-        train_loss=1.0,
-        heldout_loss=1.0,
-        elapsed_seconds=10.0,
-        tokens_per_second=100.0,
-        energy_joules=7200.0 if arm == "sparse" else 3600.0,
-        energy_method="rapl",
-        num_workers=1,
-        threads_per_worker=1,
-    )
+    joules = 7200.0 if arm == "sparse" else 3600.0
+    return run_summary(arm, 0, mark, flops_per_token=3e6, tokens=1000, energy_joules=joules, energy_method="rapl")
 
 
 @pytest.mark.ray

@@ -14,8 +14,8 @@ from glam.data.tokenizer import Tokenizer
 from glam.model.generation import GenerationConfig, complete
 from glam.model.routes import chosen_experts
 from glam.model.saved import load_model
-from glam.records import RunSummary
 from glam.store import Store
+from tests.summaries import run_summary
 from tests.workers.checkpoints import tiny_checkpoint
 from workers import completions
 from workers.completions import MAX_WAITING, BusyError, CompletionRequest, Completions, texts_of_ids
@@ -35,31 +35,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Store:
         with store.claim("runs", f"sparse-s{seed}", mark) as folder:
             tiny_checkpoint(folder.path, seed=seed)
             if seed < 2:
-                folder.write_text("summary.json", summary(mark, seed).model_dump_json())
+                summary = run_summary("sparse", seed, mark, total_params=123, active_params=45)
+                folder.write_text("summary.json", summary.model_dump_json())
             folder.commit(config={}, revision=1)
     with store.claim("runs", "open", "d" * 16) as folder:
         tiny_checkpoint(folder.path)
     return store
-
-
-def summary(mark: str, seed: int) -> RunSummary:
-    return RunSummary(
-        arm="sparse",
-        seed=seed,
-        run_fingerprint=mark,
-        total_params=123,
-        active_params=45,
-        flops_per_token=1.0,
-        tokens=1,
-        train_loss=1.0,
-        heldout_loss=None,
-        elapsed_seconds=1.0,
-        tokens_per_second=1.0,
-        energy_joules=None,
-        energy_method="none",
-        num_workers=1,
-        threads_per_worker=1,
-    )
 
 
 @pytest.fixture

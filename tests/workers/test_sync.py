@@ -9,12 +9,13 @@ from mlflow.tracking import MlflowClient
 from glam.analysis.verdict import ArmSummary, Verdict
 from glam.config import DataConfig, EvalConfig, Experiment, TrainConfig, replace
 from glam.lineage import RunStage, StudyStages, study_stages
-from glam.records import EvalResult, HeldoutPoint, RunSummary, StepMetrics
+from glam.records import EvalResult, HeldoutPoint, StepMetrics
 from glam.store import Store
 from glam.study import Study, dense_twin
 from glam.variants import VARIANTS
 from tests.browser.conftest import free_ports
 from tests.data.conftest import prepare_here
+from tests.summaries import run_summary
 from workers.live import Live
 from workers.studies import remember, remembered, title
 from workers.sync import sync
@@ -40,22 +41,12 @@ def put_run(run: RunStage, store: Store) -> None:
     with store.claim(**run.stage.reference.model_dump()) as folder:
         folder.append("steps.jsonl", [step(number) for number in STEPS])
         folder.append("heldout.jsonl", [HeldoutPoint(step=20, tokens=2000, loss=4.5, elapsed_seconds=2.0)])
-        summary = RunSummary(
-            arm=run.arm,
-            seed=run.seed,
-            run_fingerprint=run.stage.reference.fingerprint,
-            total_params=10,
-            active_params=10,
-            flops_per_token=60.0,
-            tokens=2000,
-            train_loss=4.8,
+        summary = run_summary(
+            run.arm,
+            run.seed,
+            run.stage.reference.fingerprint,
             heldout_loss=4.5 if run.arm == "dense" else 4.4,
-            elapsed_seconds=2.0,
-            tokens_per_second=1000.0,
-            energy_joules=None,
-            energy_method="none",
-            num_workers=1,
-            threads_per_worker=1,
+            tokens=2000,
         )
         folder.write_text("summary.json", summary.model_dump_json())
         run.stage.commit(folder)
