@@ -16,7 +16,8 @@ from glam.model.transformer import Transformer
 
 Request = tuple[Sequence[int], Sequence[int]]
 """Ids of a context and of what continues it; neither is empty."""
-MAX_BIASED_TREE = 1024
+MAX_PAIRS, MAX_BIASED_PAIRS = 1 << 22, 1 << 20
+"""Of places of a tree. A mask takes a byte for each, a learned bias a number for each and each head."""
 MAX_LOGITS = 16_000_000
 """Of one product with the vocabulary: 64 MB in float32."""
 
@@ -61,9 +62,8 @@ def score_continuations(
     was_training = model.training
     model.eval()
     try:
-        # A learned bias takes a number for each head and pair of places, a mask one for each pair.
-        max_tree = min(max_batch_tokens, MAX_BIASED_TREE) if model.config.positions == "t5_bias" else max_batch_tokens
-        for batch in _batches(trees(rows, max_tokens=max_tree), max_batch_tokens):
+        max_pairs = MAX_BIASED_PAIRS if model.config.positions == "t5_bias" else MAX_PAIRS
+        for batch in _batches(trees(rows, max_pairs=max_pairs), max_batch_tokens):
             x_TM, load = model.read_trees(batch)
             load_LE = load if load_LE is None else load_LE + load if load is not None else None
             num_computed += len(x_TM)

@@ -65,8 +65,9 @@ class Tree:
         return visible_NN
 
 
-def trees(rows: Sequence[Sequence[int]], *, max_tokens: int) -> Iterator[Tree]:
-    """Lays out rows, none of them empty; a tree has more than `max_tokens` ids only where one row alone has.
+def trees(rows: Sequence[Sequence[int]], *, max_pairs: int) -> Iterator[Tree]:
+    """Lays out rows, none of them empty; of a tree all places after its first row, times all of its places, which is
+    what a mask says of them, are at most `max_pairs`. So rows of any length share what they begin with.
 
     The order of the rows does not matter: they are laid out as a dictionary orders them.
     """
@@ -76,9 +77,11 @@ def trees(rows: Sequence[Sequence[int]], *, max_tokens: int) -> Iterator[Tree]:
     for index in sorted(range(len(rows)), key=lambda index: tuple(rows[index])):
         row = rows[index]
         shared = _num_shared(before, row)
-        if branches and (shared < LEAST_SHARED or len(ids) + len(row) - shared > max_tokens):
-            yield Tree(tuple(ids), tuple(branches))
-            ids, branches = [], []
+        if branches:
+            size = len(ids) + len(row) - shared
+            if shared < LEAST_SHARED or (size - branches[0].length) * size > max_pairs:
+                yield Tree(tuple(ids), tuple(branches))
+                ids, branches = [], []
         if not branches:
             shared = 0
         branches.append(Branch(index, shared, len(ids), len(row)))

@@ -3,7 +3,7 @@
 Every worker takes a share of each batch and weighs it by its rows, so a mean over workers is the mean over the batch.
 The model lies on them in one of these layouts, the last two together where both are asked for:
 
-- replicated: every worker holds all of it, and gradients are averaged in one exchange.
+- replicated: every worker holds all of it, and gradients are averaged after the backward pass.
 - sharded: every parameter is cut among all workers and gathered for the layer that needs it (FSDP2).
 - expert parallel: groups of workers share out the experts and exchange tokens; all else is as above.
 
@@ -31,6 +31,8 @@ from glam.model.experts import Compute, Experts
 from glam.model.transformer import Transformer
 
 CPU = torch.device("cpu")
+LARGE = 1 << 16
+"""Elements from which a tensor is worth an exchange of its own."""
 REPLICAS, EXPERT_PARALLEL = "replicas", "expert_parallel"
 
 
@@ -146,7 +148,7 @@ class ParallelGroup:
             fully_shard(model, mesh=everyone)
 
     def average_gradients(self, model: nn.Module) -> None:
-        """Makes every gradient the mean over workers, in one exchange; what is fully sharded was averaged already."""
+        """Makes every gradient the mean over workers; what is fully sharded was averaged already."""
         if self.world_size == 1 or self.sharded:
             return
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
@@ -346,15 +348,21 @@ def _uuid(device: torch.device) -> str:
 
 
 def _sum_in_place(tensors: Sequence[Tensor], group: dist.ProcessGroup | None, *, divide_by: int = 1) -> None:
-    """Sums each of them over a group, in one exchange."""
-    flat = torch.cat([tensor.flatten() for tensor in tensors])
-    dist.all_reduce(flat, group=group)
+    """Sums each of them over a group: large ones where they lie, without a copy of them; all others in one exchange."""
+    large = [tensor for tensor in tensors if tensor.numel() >= LARGE and tensor.is_contiguous()]
+    under_way = [dist.all_reduce(tensor, group=group, async_op=True) for tensor in large]
+    apart = set(map(id, large))
+    small = [tensor for tensor in tensors if id(tensor) not in apart]
+    if small:
+        flat = torch.cat([tensor.flatten() for tensor in small])
+        dist.all_reduce(flat, group=group)
+        for tensor, total in zip(small, flat.split([tensor.numel() for tensor in small]), strict=True):
+            tensor.copy_(total.view_as(tensor))
+    for work in under_way:
+        work.wait()
     if divide_by > 1:
-        flat /= divide_by
-    offset = 0
-    for tensor in tensors:
-        tensor.copy_(flat[offset : offset + tensor.numel()].view_as(tensor))
-        offset += tensor.numel()
+        for tensor in tensors:
+            tensor /= divide_by
 
 
 def _require_even_width(experts: Experts, num_replicas: int) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glam.config import replace
-from glam.model.continuations import score_continuations
+from glam.model.continuations import MAX_BIASED_PAIRS, score_continuations
 from glam.model.likelihood import score_rows
 from glam.model.prefix_tree import trees
 from glam.model.transformer import Transformer
@@ -81,10 +81,16 @@ def test_a_shared_context_is_computed_once(model: Transformer) -> None:
     assert found.num_computed == 30 + 4  # the last id of each is only predicted
 
 
+def test_rows_of_any_length_share_their_beginning() -> None:
+    context = [7] * 4000
+    (tree,) = trees([[*context, choice] for choice in range(4)], max_pairs=MAX_BIASED_PAIRS)
+    assert len(tree.ids) == 4000 + 4
+
+
 def test_contexts_that_share_little_are_computed_apart(model: Transformer) -> None:
     requests = [([0, *range(first, first + 10)], [1]) for first in (1, 20, 40)]
     assert score_continuations(model, requests).num_computed == 33
-    assert len(list(trees([context for context, _ in requests], max_tokens=1000))) == 3
+    assert len(list(trees([context for context, _ in requests], max_pairs=1_000_000))) == 3
 
 
 def test_every_choice_of_an_expert_is_counted(model: Transformer) -> None:
@@ -101,7 +107,9 @@ def test_a_dense_model_has_no_loads() -> None:
 @settings(deadline=None, max_examples=50)
 def test_every_row_can_be_read_along_its_path(rows: list[list[int]]) -> None:
     found = {}
-    for tree in trees(rows, max_tokens=60):
+    for tree in trees(rows, max_pairs=600):
+        size = len(tree.ids)
+        assert (size - tree.branches[0].length) * size <= 600
         for branch, path in zip(tree.branches, tree.path_of_branches, strict=True):
             found[branch.row] = [tree.ids[place] for place in path.tolist()]
             assert tree.depth_N[path].tolist() == list(range(len(path)))

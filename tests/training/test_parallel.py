@@ -18,7 +18,7 @@ from glam.store import Folder, Store
 from glam.study import dense_twin
 from glam.training.checkpoint import discard
 from glam.training.loop import SPECIALIZATION
-from glam.training.parallel import ParallelGroup, whole
+from glam.training.parallel import LARGE, ParallelGroup, whole
 from glam.training.position import TOTALS, Position
 from glam.training.step import objective, unpack
 from tests.training.conftest import TOY, Stream, final_weights, make_run, train_through
@@ -93,6 +93,32 @@ def trained_alone(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("alone"))
     train_in_every_layout(str(store.root), 1)
     return store
+
+
+def average_of_gradients() -> float:
+    """The largest error over small and large gradients, one of them transposed."""
+    group = ParallelGroup.of_process_group()
+    shapes = [(3,), (2, LARGE), (LARGE,), (LARGE // 8, 16), (5, 7)]
+
+    def gradients(rank: int) -> list[torch.Tensor]:
+        drawn = torch.Generator().manual_seed(rank)
+        return [torch.randn(shape, generator=drawn, dtype=torch.float64) for shape in shapes]
+
+    model = torch.nn.ParameterList([torch.nn.Parameter(torch.zeros_like(each)) for each in gradients(0)])
+    for parameter, gradient in zip(model, gradients(group.rank), strict=True):
+        parameter.grad = gradient
+    model[3].grad = gradients(group.rank)[3].T.contiguous().T
+    group.average_gradients(model)
+    everyone = [gradients(rank) for rank in range(group.world_size)]
+    means = [sum(each) / group.world_size for each in zip(*everyone, strict=True)]
+    return max(float((parameter.grad - mean).abs().max()) for parameter, mean in zip(model, means, strict=True))
+
+
+@pytest.mark.parametrize("num_workers", [2, 3])
+def test_gradients_of_any_size_become_the_mean_over_workers(num_workers: int, tmp_path: Path):
+    assert on_workers(average_of_gradients, num_workers, tmp_path / "workers") == pytest.approx(
+        [0.0] * num_workers, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("num_workers", [2, 3, 4], ids=["2", "3, of which one takes two rows", "4"])

@@ -28,7 +28,7 @@ WRITTEN = ("triviaqa", "squad_v2")
 NUM_SHOTS = 5
 NUM_CHOSEN, NUM_WRITTEN, NUM_OF_ACTORS = 24, 32, 96
 """Items of a call."""
-NUM_LONG = {"race_high": 8}
+NUM_LONG = {"race_high": 4}
 """Of articles, which take the harness minutes."""
 MOST_SECONDS_OF_A_SECOND_CALL = 3.0
 BATCH_SIZES = (1, 4, 16)
