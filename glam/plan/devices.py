@@ -60,8 +60,8 @@ ACHIEVABLE: Mapping[Kind, Achievable] = {
     ),
     "processor": Achievable(
         0.83,
-        "torch's products against numpy's, which the peak is measured with: 0.86 (AMD EPYC with AVX-512, one thread and "
-        "two); inside a step against alone: 0.97, 280 of 290 GFLOP/s (docs/model.md)",
+        "torch's products against numpy's, with which the peak is measured: 0.86 (AMD EPYC with AVX-512, one thread "
+        "and two); inside a step against alone: 0.97, 280 of 290 GFLOP/s (docs/model.md)",
     ),
 }
 
