@@ -359,6 +359,7 @@ def _sum_in_place(tensors: Sequence[Tensor], group: dist.ProcessGroup | None, *,
         for tensor, total in zip(small, flat.split([tensor.numel() for tensor in small]), strict=True):
             tensor.copy_(total.view_as(tensor))
     for work in under_way:
+        assert work is not None, "who asks is of the group"
         work.wait()
     if divide_by > 1:
         for tensor in tensors:
