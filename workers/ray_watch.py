@@ -1,7 +1,7 @@
 """Tells why a driver ended that Ray has ended: without its raylet, Ray ends a driver from C++, at once and wordlessly.
 
 No exception of Python's tells of it in time and no thread of the driver is fast enough; a process beside it is.
-As a program (`python -m workers.ray_watch FD RECORD ...`) it is that process.
+As a program (`python -m workers.ray_watch FD RECORDS`) it is that process.
 """
 
 import os

@@ -1,5 +1,7 @@
 """A continuation's score is its own, whatever it is computed with; what contexts share is computed once."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glam.config import replace
+from glam.model import continuations
 from glam.model.continuations import MAX_BIASED_PAIRS, score_continuations
 from glam.model.likelihood import score_rows
 from glam.model.prefix_tree import trees
@@ -63,13 +66,14 @@ def test_agrees_with_rows_scored_alone(kind: str) -> None:
         assert score.greedy == greedy
 
 
-@given(seed=st.integers(0, 1000), budget=st.integers(1, 200))
-@settings(deadline=None, max_examples=20)
-def test_neither_batch_nor_order_matters(model: Transformer, seed: int, budget: int) -> None:
+@given(seed=st.integers(0, 1000), budget=st.integers(1, 200), pairs=st.integers(0, 3000))
+@settings(deadline=None, max_examples=30)
+def test_neither_batch_nor_tree_nor_order_matters(model: Transformer, seed: int, budget: int, pairs: int) -> None:
     requests = requests_of(seed, 4)
     order = np.random.default_rng(seed).permutation(len(requests))
     straight = score_continuations(model, requests).scores
-    other = score_continuations(model, [requests[place] for place in order], max_batch_tokens=budget).scores
+    with mock.patch.multiple(continuations, MAX_PAIRS=pairs, MAX_BIASED_PAIRS=pairs):
+        other = score_continuations(model, [requests[place] for place in order], max_batch_tokens=budget).scores
     for place, score in zip(order, other, strict=True):
         assert score.log_likelihood == pytest.approx(straight[place].log_likelihood, rel=1e-9)
         assert score.greedy == straight[place].greedy
