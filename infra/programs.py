@@ -102,7 +102,8 @@ def mlflow(site: Site) -> Program:
     page, settings = site.page(site.ports.mlflow), site.settings
     environment = {
         "MLFLOW_BACKEND_STORE_URI": settings.mlflow_backend or mlflow_database(site.store_root),
-        "MLFLOW_DEFAULT_ARTIFACT_ROOT": settings.mlflow_artifacts or str(mlflow_artifacts(site.store_root)),
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": settings.mlflow_artifacts or mlflow_artifacts(site.store_root).as_uri(),
+        **settings.bucket_credentials,
         # Jobs are for judges and gateways; they would cost a process and a directory in /dev/shm.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
@@ -182,6 +183,7 @@ def deployments(site: Site) -> Program:
             RAY_ADDRESS: os.environ.get(RAY_ADDRESS) or f"{LOOPBACK}:{site.ports.ray}",
             **settings.prefect_clients,
             **settings.mlflow_clients,
+            **settings.bucket_credentials,
         },
         stop_signal="INT",  # Prefect's runner tidies up on this one only
         stop_seconds=25,  # runs save first

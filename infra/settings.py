@@ -20,9 +20,11 @@ PREFECT_CLIENT_AUTH = "PREFECT_API_AUTH_STRING"
 MLFLOW_USER, MLFLOW_PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 MLFLOW_ADMIN, MLFLOW_ADMIN_PASSWORD = "MLFLOW_AUTH_ADMIN_USERNAME", "MLFLOW_AUTH_ADMIN_PASSWORD"
 MLFLOW_FORM_KEY = "MLFLOW_FLASK_SERVER_SECRET_KEY"
+BUCKET_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 WITHHELD = (
     *(PREFECT_DATABASE, MLFLOW_DATABASE, PREFECT_SERVER_AUTH, PREFECT_CLIENT_AUTH),
     *(MLFLOW_USER, MLFLOW_PASSWORD, MLFLOW_ADMIN, MLFLOW_ADMIN_PASSWORD, MLFLOW_FORM_KEY),
+    *BUCKET_CREDENTIALS,
 )
 """What no program inherits; each is handed what it needs."""
 SCHEMES = {
@@ -51,6 +53,8 @@ class Settings:
     mlflow_auth: bool = False
     mlflow_admin: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What MLflow's authentication wants in its environment."""
+    bucket_credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Environment of what reads and writes artifacts, where they go to a bucket."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -61,16 +65,19 @@ class Settings:
             MLFLOW_ADMIN_PASSWORD: environment.get(MLFLOW_ADMIN_PASSWORD) or environment.get(MLFLOW_PASSWORD),
         }
         server = environment.get(PREFECT_SERVER_AUTH) or None
+        artifacts = environment.get(MLFLOW_ARTIFACTS) or None
+        credentials = {name: value for name in BUCKET_CREDENTIALS if artifacts and (value := environment.get(name))}
         return cls(
             prefect_database=environment.get(PREFECT_DATABASE) or None,
             mlflow_database=environment.get(MLFLOW_DATABASE) or None,
-            mlflow_artifacts=environment.get(MLFLOW_ARTIFACTS) or None,
+            mlflow_artifacts=artifacts,
             prefect_auth=server,
             prefect_client_auth=environment.get(PREFECT_CLIENT_AUTH) or server,
             mlflow_user=environment.get(MLFLOW_USER) or None,
             mlflow_password=environment.get(MLFLOW_PASSWORD) or None,
             mlflow_auth=environment.get(MLFLOW_AUTH) == "1",
             mlflow_admin={name: value for name, value in admin.items() if value},
+            bucket_credentials=credentials,
         )
 
     @property
@@ -96,6 +103,7 @@ class Settings:
         passwords = [password for address in addresses if address and (password := _password(address))]
         secrets = {*passwords, *(unquote(each) for each in passwords), self.mlflow_password, self.prefect_client_auth}
         secrets |= {value for name, value in self.mlflow_admin.items() if name != MLFLOW_ADMIN}
+        secrets |= set(self.bucket_credentials.values())
         for secret in sorted((each for each in secrets if each), key=len, reverse=True):
             text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
         return text

@@ -20,6 +20,7 @@ from glam import environment
 from glam.environment import LOOPBACK
 from glam.store import Store, StoreError
 from glam.store.errors import writing
+from infra.bucket import BucketError, check_bucket
 from infra.lifeline import ProcessRecord, end, marked
 from infra.places import mlflow_artifacts, stack_logs
 from infra.ports import is_free, is_loopback, listener, require_host
@@ -65,6 +66,7 @@ def up(store_root: Path, ports: Ports, *, host: str = LOOPBACK, say: Say = say_l
         _end_leftovers(site.store_root)
         _check_ports(site)
         _check_databases(site.settings)
+        _check_bucket(site.settings)
         _warn(site, say)
         stopping = exits.enter_context(_signals())
         stack = exits.enter_context(_supervised(site))
@@ -119,6 +121,13 @@ def _check_databases(settings: Settings) -> None:
         check_databases(settings)
     except DatabaseError as error:
         raise StackError(str(error)) from None  # the traceback holds the password
+
+
+def _check_bucket(settings: Settings) -> None:
+    try:
+        check_bucket(settings)
+    except BucketError as error:
+        raise StackError(str(error)) from None
 
 
 def _warn(site: Site, say: Say) -> None:

@@ -8,10 +8,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from glam.records import HeldoutPoint, StepMetrics
 from glam.store import Store
-from workers.tracking import Status, TrackedRun, Tracker, tracking_address
+from workers.tracking import ArtifactError, Status, TrackedRun, Tracker, tracking_address
 
-FAILURES = (MlflowException, SQLAlchemyError, OSError)
-"""What comes of a server that is gone, and of a database that is locked, read-only or damaged."""
+FAILURES = (MlflowException, SQLAlchemyError, ArtifactError, OSError)
+"""What comes of a server or a bucket that is gone, and of a database that is locked, read-only or damaged."""
 MAX_CHARACTERS = 300
 
 Answer = TypeVar("Answer")

@@ -11,7 +11,7 @@ from mlflow.types.schema import ColSpec, DataType, ParamSchema, ParamSpec, Schem
 
 from glam.records import RunSummary
 from glam.store import Folder, library_versions
-from workers.tracking import FINGERPRINT_TAG, MANIFEST_TAG, TrackedRun, Tracker
+from workers.tracking import FINGERPRINT_TAG, MANIFEST_TAG, TrackedRun, Tracker, writing_artifacts
 
 MODEL_CODE = Path(__file__).with_name("registered_model.py")
 MODEL_LIBRARIES = ("mlflow", "numpy", "pandas", "pydantic", "safetensors", "tokenizers", "torch")
@@ -41,7 +41,8 @@ def register(
 ) -> tuple[str, bool]:
     """The version that stands for a complete run folder, found by its manifest or made, and whether it was made.
 
-    Tags and card become these; the aliases (`dense`, `sparse`, `best`) are moved to it.
+    Tags and card become these; the aliases (`dense`, `sparse`, `best`) are moved to it. Raises ArtifactError where
+    its files cannot be written.
     """
     client, manifest_hash = tracker.client, folder.manifest_hash()
     found = _find(tracker, model_name, manifest_hash)
@@ -81,9 +82,13 @@ def _find(tracker: Tracker, model_name: str, manifest_hash: str) -> ModelVersion
 
 def _make(tracker: Tracker, run: TrackedRun, folder: Folder, model_name: str, store_root: Path) -> ModelVersion:
     client = tracker.client
-    status = client.get_run(run.run_id).info.status
+    before = client.get_run(run.run_id).info
     mlflow.set_tracking_uri(tracker.address)  # log_model knows no other way; the registry follows it
-    with mlflow.start_run(run_id=run.run_id), warnings.catch_warnings():
+    with (
+        writing_artifacts(before.artifact_uri),
+        mlflow.start_run(run_id=run.run_id),
+        warnings.catch_warnings(),
+    ):
         # An example would make MLflow load the weights at once.
         warnings.filterwarnings("ignore", message=".*input example was not provided.*")
         info = mlflow.pyfunc.log_model(
@@ -97,7 +102,7 @@ def _make(tracker: Tracker, run: TrackedRun, folder: Folder, model_name: str, st
             signature=MODEL_SIGNATURE,
             pip_requirements=[f"{name}=={version}" for name, version in library_versions(MODEL_LIBRARIES).items()],
         )
-    client.update_run(run.run_id, status)  # leaving the block above has called it finished
+    client.update_run(run.run_id, before.status)  # leaving the block above has called it finished
     if not client.search_registered_models(f"name = '{model_name}'"):
         client.create_registered_model(model_name)
     return client.create_model_version(model_name, source=info.model_uri, run_id=run.run_id, model_id=info.model_id)

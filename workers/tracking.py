@@ -7,7 +7,8 @@ Importing this module imports MLflow (3 s): import it late.
 import logging
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from glam.records import HeldoutPoint, StepMetrics
 from glam.store.errors import writing
@@ -32,8 +34,29 @@ COMPLETE_TAG = "glam.complete"
 MAX_METRICS_PER_REQUEST = 1_000
 MAX_PARAMS_PER_REQUEST = 100
 MAX_RUNS_PER_PAGE = 1_000
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "AWS_MAX_ATTEMPTS": "2",
+}
 """By default MLflow asks a server that is gone for minutes, at every request; training does not wait for it."""
+
+
+class ArtifactError(RuntimeError):
+    """Where MLflow's artifacts go cannot be written to."""
+
+
+@contextmanager
+def writing_artifacts(place: str | None) -> Iterator[None]:
+    """Raises ArtifactError for what a bucket's library raises about this address, e.g. `s3://bucket/experiment-1`."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError):
+        raise
+    except Exception as error:  # each library has its own, and MLflow passes them on
+        raise ArtifactError(
+            f"artifacts cannot be written to {place} ({error}); a bucket wants its library and credentials here too"
+        ) from error
 
 
 def tracking_address(store_root: Path) -> str:
@@ -83,13 +106,14 @@ class Tracker:
             artifacts.mkdir(parents=True, exist_ok=True)
         address = tracking_address(store_root)
         client = MlflowClient(tracking_uri=address, registry_uri=address)
-        experiment = client.get_experiment_by_name(study)
-        if experiment is None:
+        if (experiment := client.get_experiment_by_name(study)) is not None:
+            return cls(client, address, experiment.experiment_id)
+        place = None  # a server has a place of its own
+        if not address.startswith(("http://", "https://")):
             # A URI of our own making: names of studies do not become paths.
             root = os.environ.get(MLFLOW_ARTIFACTS) or artifacts.as_uri()
             place = f"{root.rstrip('/')}/experiment-{time.time_ns()}"
-            return cls(client, address, client.create_experiment(study, artifact_location=place))
-        return cls(client, address, experiment.experiment_id)
+        return cls(client, address, client.create_experiment(study, artifact_location=place))
 
     def start_run(
         self,
@@ -171,9 +195,13 @@ class TrackedRun:
         self._log([(0, {name: value for name, value in known.items() if there.get(name) != value})])
 
     def log_files(self, texts: Mapping[str, str]) -> None:
-        """Artifacts by name, each in the place of an earlier one. The client writes them: no server need serve any."""
-        for name, text in texts.items():
-            self._client.log_text(self.run_id, text, name)
+        """Artifacts by name, each in the place of an earlier one. The client writes them: no server need serve any.
+
+        Raises ArtifactError where they cannot be written.
+        """
+        with writing_artifacts(self._client.get_run(self.run_id).info.artifact_uri):
+            for name, text in texts.items():
+                self._client.log_text(self.run_id, text, name)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """What may change from attempt to attempt, e.g. layout and machine."""

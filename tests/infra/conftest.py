@@ -35,15 +35,15 @@ def stack_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(own)}
 
 
-def glam(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line on a store."""
+def glam(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The command line on a store, with these in its environment."""
     return subprocess.run(
         [*GLAM, *arguments, "--store", str(root)],
         capture_output=True,
         text=True,
         check=False,
         timeout=200,
-        env=stack_environment(),
+        env={**stack_environment(), **variables},
     )
 
 

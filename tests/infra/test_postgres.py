@@ -19,10 +19,8 @@ from infra.health import count_deployments
 from infra.lifeline import marked
 from infra.stack_file import STACK_MARK, recorded_stack
 from tests.browser.conftest import free_ports
-from tests.infra.conftest import stack_ports
+from tests.infra.conftest import glam, options, stack_ports
 from tests.infra.test_settings import QUOTED, SECRET
-from tests.infra.test_stack_runs import options, stack_environment
-from tests.road.conftest import GLAM
 
 pytestmark = pytest.mark.browser
 
@@ -81,7 +79,6 @@ def postgres() -> Iterator[Postgres]:
 
 def variables(port: int) -> dict[str, str]:
     return {
-        **stack_environment(),
         "GLAM_PREFECT_DATABASE": f"postgresql+asyncpg://glam:{QUOTED}@127.0.0.1:{port}/prefect",
         "GLAM_MLFLOW_DATABASE": f"postgresql://glam:{QUOTED}@127.0.0.1:{port}/mlflow",
         "PREFECT_SERVER_API_AUTH_STRING": PREFECT_AUTH,
@@ -90,11 +87,6 @@ def variables(port: int) -> dict[str, str]:
         "MLFLOW_TRACKING_PASSWORD": MLFLOW_SECRET,
         "MLFLOW_FLASK_SERVER_SECRET_KEY": FORM_KEY,
     }
-
-
-def glam(root: Path, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [*GLAM, *arguments, "--store", str(root)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=200)
 
 
 def mlflow_status(address: str, auth: str | None) -> int:
@@ -111,13 +103,13 @@ def mlflow_status(address: str, auth: str | None) -> int:
 def test_both_servers_work_on_it_ask_for_passwords_and_show_none(postgres: Postgres, tmp_path: Path) -> None:
     given = variables(postgres.port)
     wrong = {**given, "GLAM_MLFLOW_DATABASE": given["GLAM_MLFLOW_DATABASE"].replace("/mlflow", "/nonsense")}
-    refused = glam(tmp_path, wrong, "up", "--detach", *options(stack_ports()))
+    refused = glam(tmp_path, "up", "--detach", *options(stack_ports()), **wrong)
     assert refused.returncode == 1
     assert (
         f"GLAM_MLFLOW_DATABASE: the database 'nonsense' at 127.0.0.1:{postgres.port} cannot be used" in refused.stderr
     )
 
-    done = glam(tmp_path, given, "up", "--detach", *options(stack_ports()))
+    done = glam(tmp_path, "up", "--detach", *options(stack_ports()), **given)
     assert done.returncode == 0, done.stderr
     stack = recorded_stack(tmp_path)
     assert stack is not None
@@ -133,17 +125,17 @@ def test_both_servers_work_on_it_ask_for_passwords_and_show_none(postgres: Postg
             401,
             200,
         ]
-        shown = glam(tmp_path, given, "status")
+        shown = glam(tmp_path, "status", **given)
         assert shown.returncode == 0, shown.stdout
-        assert glam(tmp_path, stack_environment(), "status").returncode == 0, "health is seen without passwords too"
-        unauthorised = glam(tmp_path, stack_environment(), "prepare", "smoke")
+        assert glam(tmp_path, "status").returncode == 0, "health is seen without passwords too"
+        unauthorised = glam(tmp_path, "prepare", "smoke")
         assert unauthorised.returncode == 1
         assert "refuses us: set PREFECT_API_AUTH_STRING" in unauthorised.stderr
         family = marked(STACK_MARK, stack.mark)
         said = [refused.stderr, done.stdout, shown.stdout, (tmp_path / "stack.json").read_text()]
         said += [" ".join(each.cmdline()) for each in family if each.status() != psutil.STATUS_ZOMBIE]
     finally:
-        assert glam(tmp_path, given, "down").returncode == 0
+        assert glam(tmp_path, "down", **given).returncode == 0
     said += [path.read_text(errors="replace") for path in (tmp_path / "stack").iterdir() if path.is_file()]
     for secret in (SECRET, QUOTED, "prefect-secret", MLFLOW_SECRET, FORM_KEY):
         assert [text for text in said if secret in text] == []

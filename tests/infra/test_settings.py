@@ -23,8 +23,11 @@ FULL = {
     "MLFLOW_TRACKING_USERNAME": "boss",
     "MLFLOW_TRACKING_PASSWORD": "mlflow-secret-1",
     "MLFLOW_FLASK_SERVER_SECRET_KEY": "form-secret",
+    "GLAM_MLFLOW_ARTIFACTS": "s3://bucket/prefix",
+    "AWS_SECRET_ACCESS_KEY": "bucket-secret",
+    "AWS_SESSION_TOKEN": "bucket-token",
 }
-SECRETS = (SECRET, QUOTED, "prefect-secret", "mlflow-secret-1", "form-secret")
+SECRETS = (SECRET, QUOTED, "prefect-secret", "mlflow-secret-1", "form-secret", "bucket-secret", "bucket-token")
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +69,7 @@ def test_a_driver_that_is_not_installed_is_named_with_its_extra(monkeypatch: pyt
 
 def test_good_settings_and_none_pass() -> None:
     check_settings(FULL)
-    check_settings({**FULL, "PREFECT_API_AUTH_STRING": "admin:prefect-secret", "GLAM_MLFLOW_ARTIFACTS": "s3://b/p"})
+    check_settings({**FULL, "PREFECT_API_AUTH_STRING": "admin:prefect-secret"})
     check_settings({})
 
 
@@ -92,13 +95,16 @@ def test_each_program_gets_the_secrets_that_it_needs_and_no_other(tmp_path: Path
     }
     assert holders == {
         "prefect": {QUOTED, "prefect-secret"},
-        "mlflow": {QUOTED, "mlflow-secret-1", "form-secret"},
-        "deployments": {"prefect-secret", "mlflow-secret-1"},
+        "mlflow": {QUOTED, "mlflow-secret-1", "form-secret", "bucket-secret", "bucket-token"},
+        "deployments": {"prefect-secret", "mlflow-secret-1", "bucket-secret", "bucket-token"},
         "dashboard": set(),
         "serve": set(),
         "ray": set(),
     }
-    assert set(FULL) - {"GLAM_MLFLOW_AUTH"} <= set(WITHHELD), "what is not withheld is inherited by all"
+    plain = {"GLAM_MLFLOW_AUTH", "GLAM_MLFLOW_ARTIFACTS"}
+    assert set(FULL) - plain <= set(WITHHELD), "what is not withheld is inherited by all"
+    without = {name: value for name, value in FULL.items() if name != "GLAM_MLFLOW_ARTIFACTS"}
+    assert Settings.read(without).bucket_credentials == {}, "nobody needs them where there is no bucket"
 
 
 def test_mlflow_is_told_its_driver_and_where_its_accounts_are(tmp_path: Path) -> None:
@@ -116,7 +122,8 @@ def test_mlflow_is_told_its_driver_and_where_its_accounts_are(tmp_path: Path) ->
 def test_a_text_is_shown_without_its_secrets() -> None:
     given = Settings.read(FULL)
     text = (
-        f"cannot open postgresql://glam:{QUOTED}@h/d with {SECRET}, admin:prefect-secret, mlflow-secret-1, form-secret"
+        f"cannot open postgresql://glam:{QUOTED}@h/d with {SECRET}, admin:prefect-secret, mlflow-secret-1, "
+        "form-secret, bucket-secret, bucket-token"
     )
     hidden = given.hide(text)
     assert not any(secret in hidden for secret in SECRETS)

@@ -60,7 +60,7 @@ def test_runs_from_the_pages_share_the_stacks_ray_unless_another_is_named(
 def test_mlflow_serves_no_artifacts_and_keeps_them_in_the_store(tmp_path: Path):
     program = programs(Site(tmp_path, PORTS))["mlflow"]
     assert "--no-serve-artifacts" in program.arguments
-    assert program.environment["MLFLOW_DEFAULT_ARTIFACT_ROOT"] == str(tmp_path / "mlflow" / "artifacts")
+    assert program.environment["MLFLOW_DEFAULT_ARTIFACT_ROOT"] == (tmp_path / "mlflow" / "artifacts").as_uri()
     assert program.environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
 
 

@@ -1,7 +1,10 @@
 """What the store has goes into MLflow once, whether MLflow was there while it was made or not."""
 
 import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
 
+import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -14,6 +17,7 @@ from glam.store import Store
 from glam.study import Study, dense_twin
 from glam.variants import VARIANTS
 from tests.browser.conftest import free_ports
+from tests.bucket import Bucket, bucket_on_loopback
 from tests.data.conftest import prepare_here
 from tests.summaries import run_summary
 from workers.live import Live
@@ -122,6 +126,15 @@ def stages(study: Study, store: Store, monkeypatch: pytest.MonkeyPatch) -> Study
     return made
 
 
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """Where artifacts go."""
+    with bucket_on_loopback(tmp_path) as opened:
+        for name, value in opened.variables.items():
+            monkeypatch.setenv(name, value)
+        yield opened
+
+
 def rows(store: Store) -> dict[str, int]:
     """Sizes of the tables that a second writing would make grow."""
     database = sqlite3.connect(store.root / "mlflow" / "mlflow.db")
@@ -213,6 +226,46 @@ def test_one_that_fails_midway_is_made_up_for_without_doubled_points(
     assert found.info.status == "FINISHED"
     points = MlflowClient(tracker.address).get_metric_history(found.info.run_id, "train/loss")
     assert [point.step for point in points] == [10, 20]
+
+
+def test_every_file_goes_to_the_bucket_and_is_read_from_there(
+    study: Study, stages: StudyStages, store: Store, bucket: Bucket
+) -> None:
+    put_verdict(study, stages, store)
+    tracker = Tracker.open(store.root, study.name)
+    sync(study, stages, store, tracker)
+
+    assert list((store.root / "mlflow" / "artifacts").iterdir()) == []
+    files, here = bucket.files(), store.open("verdicts", stages.verdict.reference.fingerprint).path
+    assert all(name.startswith("of/glam/experiment-") for name in files)
+    (there,) = [content for name, content in files.items() if name.endswith("/artifacts/verdict.json")]
+    assert there == (here / "verdict.json").read_bytes()
+    assert len([name for name in files if name.endswith("/MLmodel")]) == len(list(stages.runs))
+
+    parent = runs_of(tracker)[title(study, stages)]
+    assert mlflow.artifacts.load_text(f"{parent.info.artifact_uri}/report.html") == "<!doctype html>"
+
+
+def test_a_bucket_that_is_gone_is_told_once_and_made_up_for_once(
+    study: Study, stages: StudyStages, store: Store, bucket: Bucket
+) -> None:
+    bucket.close()
+    told: list[str] = []
+    live = Live(store, study.name, told.append)
+    for _ in range(2):
+        assert live.ask(lambda tracker: sync(study, stages, store, tracker)) is None
+    assert live.lost
+    assert len(told) == 1
+    assert "artifacts cannot be written to s3://results/of/glam/experiment-" in told[0]
+    assert f"`glam sync tiny --store {store.root}`" in told[0]
+
+    bucket.open()
+    tracker = Tracker.open(store.root, study.name)
+    assert title(study, stages) in sync(study, stages, store, tracker)
+    assert len([name for name in bucket.files() if name.endswith("/MLmodel")]) == len(list(stages.runs))
+    before = rows(store)
+    assert sync(study, stages, store, tracker) == []
+    assert rows(store) == before
 
 
 def test_a_study_is_remembered_as_it_was_run(study: Study, stages: StudyStages, store: Store) -> None:
