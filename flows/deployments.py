@@ -12,14 +12,17 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from flows.server import Api
 from glam import environment
+from infra.places import stack_logs
 
 if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.schemas.objects import FlowRun, State
     from prefect.deployments.runner import RunnerDeployment
 
 STORE_VARIABLE = "GLAM_STORE"
@@ -45,6 +48,8 @@ def serve_deployments(store_root: Path) -> None:
 
     from flows.forms import FLOWS
 
+    for flow in FLOWS.values():
+        flow.on_crashed(tell_where_words_are)
     deployments = [
         flow.to_deployment(
             name,
@@ -57,6 +62,16 @@ def serve_deployments(store_root: Path) -> None:
     made = [each for each in deployments if isinstance(each, RunnerDeployment)]
     assert len(made) == len(FLOWS), "outside an event loop none of them is a coroutine"
     asyncio.run(_serve(made))
+
+
+def tell_where_words_are(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State") -> None:  # noqa: ARG001
+    """A line on the page of a run whose process ended without a word to Prefect, e.g. because its Ray broke down."""
+    from prefect.logging.loggers import flow_run_logger
+
+    log = stack_logs(Path(os.environ[STORE_VARIABLE])) / "deployments.log"
+    flow_run_logger(flow_run).error(
+        f"What the process said last is in {log}. What is finished is kept: start the same run again, and it goes on"
+    )
 
 
 async def _serve(deployments: "Sequence[RunnerDeployment]") -> None:

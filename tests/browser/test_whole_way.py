@@ -2,15 +2,18 @@
 
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from glam.environment import LOOPBACK
+from infra.health import accepts
 from infra.stack_file import Stack
 from tests.browser.test_pages import DRAWN
-from tests.infra.conftest import glam, up
+from tests.infra.conftest import glam, raylets, up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -19,6 +22,8 @@ COMPLETED_WITHIN_SECONDS = 300
 REFUSED_WITHIN_SECONDS = 30
 STARTED_WITHIN_SECONDS = 90
 CANCELLED_WITHIN_SECONDS = 45
+CRASHED_WITHIN_SECONDS = 45
+RESTARTED_WITHIN_SECONDS = 60
 ANSWERED_WITHIN_SECONDS = 60
 ROOM_FOR_TITLE_AND_LEGEND = 90
 LONG = "train.num_steps=100000"
@@ -55,6 +60,13 @@ def submit(page, stack: Stack, *settings: str) -> None:
 
 def wait_until_training(page) -> None:
     page.get_by_text(re.compile("^sparse seed 0: step")).first.wait_for(timeout=1000 * STARTED_WITHIN_SECONDS)
+
+
+def wait_until_restarted(stack: Stack) -> None:
+    deadline = time.monotonic() + RESTARTED_WITHIN_SECONDS
+    while not (raylets(stack) and accepts(LOOPBACK, stack.ports.ray + 1)):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def checkpoints(root: Path) -> set[Path]:
@@ -122,6 +134,20 @@ def test_a_run_cancelled_in_its_page_saves_and_ends(browser, root: Path, stack: 
     wait_for_state(page, "Cancelled", CANCELLED_WITHIN_SECONDS)
     page.close()
     assert checkpoints(root)
+
+
+def test_a_run_that_ray_ended_shows_where_its_last_words_are(browser, root: Path, stack: Stack) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 1600})
+    submit(page, stack, LONG)
+    wait_until_training(page)
+    (raylet,) = raylets(stack)
+    raylet.kill()
+    wait_for_state(page, "Crashed", CRASHED_WITHIN_SECONDS)
+    log = root / "stack" / "deployments.log"
+    page.get_by_text(f"What the process said last is in {log}").first.wait_for()
+    page.close()
+    assert f"Ray broke down: its raylet (pid {raylet.pid}) is gone" in log.read_text()
+    wait_until_restarted(stack)
 
 
 def test_down_lets_a_run_save_and_say_that_it_was_ended(browser, root: Path, stack: Stack) -> None:

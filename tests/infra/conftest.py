@@ -5,9 +5,12 @@ import socket
 import subprocess
 from pathlib import Path
 
+import psutil
+
 from glam.environment import LOOPBACK
+from infra.lifeline import marked
 from infra.ports import is_free
-from infra.stack_file import RAY_PORTS, Ports, Stack, recorded_stack
+from infra.stack_file import RAY_PORTS, STACK_MARK, Ports, Stack, recorded_stack
 from tests.road.conftest import GLAM
 
 
@@ -62,3 +65,8 @@ def up(root: Path) -> Stack:
     for address in stack.addresses.values():
         assert address in done.stdout
     return stack
+
+
+def raylets(stack: Stack) -> list[psutil.Process]:
+    """Of the stack's Ray: one, but for the moments of a restart."""
+    return [each for each in marked(STACK_MARK, stack.mark) if each.name() == "raylet"]

@@ -14,8 +14,8 @@ import pytest
 from infra.health import answers
 from infra.lifeline import marked
 from infra.programs import PROGRAMS
-from infra.stack_file import STACK_MARK, Stack, recorded_stack
-from tests.infra.conftest import glam, options, stack_environment, stack_ports, up
+from infra.stack_file import STACK_MARK, recorded_stack
+from tests.infra.conftest import glam, options, raylets, stack_environment, stack_ports, up
 from tests.road.conftest import GLAM
 
 pytestmark = pytest.mark.browser
@@ -52,10 +52,6 @@ def listeners(processes: Sequence[psutil.Process]) -> set[tuple[str, int]]:
     return found
 
 
-def raylets(stack: Stack) -> list[int]:
-    return [each.pid for each in marked(STACK_MARK, stack.mark) if each.name() == "raylet"]
-
-
 def healths(root: Path) -> dict[str, str]:
     return {row["name"]: row["health"] for row in json.loads(glam(root, "status", "--json").stdout)}
 
@@ -83,10 +79,10 @@ def test_the_whole_stack_starts_answers_on_loopback_and_leaves_nothing(tmp_path:
         driver.communicate("\n", timeout=60)
         assert driver.returncode == 0
 
-        raylet = psutil.Process(*raylets(stack))
+        (raylet,) = raylets(stack)
         raylet.kill()
         deadline = time.monotonic() + 60
-        while raylet.pid in (pids := raylets(stack)) or not pids or healths(tmp_path)["ray"] != "healthy":
+        while raylet in (found := raylets(stack)) or not found or healths(tmp_path)["ray"] != "healthy":
             assert time.monotonic() < deadline
         again = subprocess.run(
             [sys.executable, "-c", JOINED], env=joined, input="\n", stdout=subprocess.PIPE, text=True, timeout=60
