@@ -8,6 +8,7 @@ import pytest
 
 from glam import environment
 from glam.store import Store
+from tests.bucket import Bucket, bucket_on_loopback
 
 environment.apply()
 os.environ.pop("GLAM_STORE", None)
@@ -16,6 +17,15 @@ os.environ.pop("GLAM_STORE", None)
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """Where MLflow's artifacts go."""
+    with bucket_on_loopback(tmp_path) as opened:
+        for name, value in opened.variables.items():
+            monkeypatch.setenv(name, value)
+        yield opened
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,7 +1,6 @@
 """The stack with its artifacts in a bucket: `up` looks whether it is there, MLflow's pages show what lies in it."""
 
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,9 @@ from infra.bucket import BucketError, check_bucket
 from infra.lifeline import marked
 from infra.settings import Settings
 from infra.stack_file import STACK_MARK, recorded_stack
-from tests.bucket import SECRET, Bucket, bucket_on_loopback
+from tests.bucket import SECRET, Bucket
 from tests.infra.conftest import glam, options, stack_ports
 from workers.tracking import Tracker
-
-
-@pytest.fixture
-def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    with bucket_on_loopback(tmp_path) as opened:
-        for name, value in opened.variables.items():
-            monkeypatch.setenv(name, value)
-        yield opened
 
 
 def test_one_that_is_there_passes_and_any_other_is_named(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

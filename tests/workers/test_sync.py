@@ -1,8 +1,6 @@
 """What the store has goes into MLflow once, whether MLflow was there while it was made or not."""
 
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
 
 import mlflow
 import pytest
@@ -17,7 +15,7 @@ from glam.store import Store
 from glam.study import Study, dense_twin
 from glam.variants import VARIANTS
 from tests.browser.conftest import free_ports
-from tests.bucket import Bucket, bucket_on_loopback
+from tests.bucket import Bucket
 from tests.data.conftest import prepare_here
 from tests.summaries import run_summary
 from workers.live import Live
@@ -124,15 +122,6 @@ def stages(study: Study, store: Store, monkeypatch: pytest.MonkeyPatch) -> Study
     for run in made.runs:
         put_run(run, store)
     return made
-
-
-@pytest.fixture
-def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    """Where artifacts go."""
-    with bucket_on_loopback(tmp_path) as opened:
-        for name, value in opened.variables.items():
-            monkeypatch.setenv(name, value)
-        yield opened
 
 
 def rows(store: Store) -> dict[str, int]:
