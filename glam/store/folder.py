@@ -40,6 +40,7 @@ DEFAULT_ROOT = ".glam"
 MANIFEST = "manifest.json"
 STATE = "state.json"
 HEARTBEAT_STALE_SECONDS = 60.0
+LOOK_BACK_BYTES = 4096
 
 State = Literal["absent", "running", "interrupted", "complete"]
 RecordT = TypeVar("RecordT", bound=Record)
@@ -139,10 +140,14 @@ class Folder:
         return json.loads((self.path / name).read_text("utf-8"))
 
     def append(self, name: str, records: Iterable[Record]) -> None:
-        """Appends records to a JSON-lines file; a line is either whole or skipped by `read`."""
+        """Appends records to a JSON-lines file; a line is either whole or skipped by `read`.
+
+        What was left of a line by a writer that was killed, or whose disk was full, is cut off first.
+        """
         lines = "".join(record.model_dump_json() + "\n" for record in records)
-        with writing(self.path), open(self.file(name), "a", encoding="utf-8") as out:
-            out.write(lines)
+        with writing(self.path), open(self.file(name), "a+b") as out:
+            _cut_torn_line(out)
+            out.write(lines.encode())
 
     def read(self, name: str, record_type: type[RecordT]) -> list[RecordT]:
         """Records of a JSON-lines file; empty where there is none. A last line without its end is left out."""
@@ -328,6 +333,19 @@ def _write_state(folder: Folder) -> None:
 def _safe_label(label: str) -> str:
     """A label as a file name: letters, digits, dots, dashes and underscores, at most 60."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip(".-")[:60] or "unnamed"
+
+
+def _cut_torn_line(out: BinaryIO) -> None:
+    """Of a file of lines that is open for appending and reading."""
+    end = out.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - LOOK_BACK_BYTES)
+        out.seek(start)
+        if whole := out.read(end - start).rfind(b"\n") + 1:
+            out.truncate(start + whole)
+            return
+        end = start
+    out.truncate(0)
 
 
 def _sync(path: Path) -> None:

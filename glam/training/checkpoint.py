@@ -5,6 +5,7 @@
 layout loads what any other wrote. Writing happens beside training: a copy of the state is all that training waits for.
 """
 
+import contextlib
 import hashlib
 import logging
 import shutil
@@ -39,7 +40,7 @@ OPTIMIZER = "optimizer.safetensors"
 MODEL = "model."
 """Before the names of weights."""
 KEPT = 2
-"""Newest checkpoints that stay, of all and of those that training may go back to."""
+"""Newest checkpoints that stay, whatever they are for."""
 
 
 class Checkpoint(Record):
@@ -112,7 +113,7 @@ class CheckpointWriter:
     def _prune(self) -> None:
         steps = [int(path.name) for path in _paths(self._run)]
         to_go_back_to = [step for step in steps if step % self._config.rollback_steps == 0]
-        kept = {*steps[-KEPT:], *to_go_back_to[-KEPT:], *filter(self._for_good, steps)}
+        kept = {*steps[-KEPT:], *to_go_back_to[-self._config.max_rollbacks - 1 :], *filter(self._for_good, steps)}
         for step in set(steps) - kept:
             shutil.rmtree(self._run.path / CHECKPOINTS / f"{step:08d}")
 
@@ -135,7 +136,9 @@ def load_newest(
         start = Position.model_validate_json((origin.path / TOTALS).read_bytes())
         start = start.model_copy(update={"worker_counts": ()})  # they say who made the steps of this run
     detours = (*start.detours, *run.read(DETOURS, Detour))
-    newest = group.of_first(_newest(run, detours) if group.is_first else 0)
+    if group.is_first:
+        _remove_left_behind(run, detours)
+    newest = group.of_first(_newest(run) if group.is_first else 0)
     state = _state(model, optimizer)
     if newest:
         path = run.path / CHECKPOINTS / f"{newest:08d}"
@@ -190,11 +193,19 @@ def _join_weights(path: Path, config: ModelConfig, dtype: torch.dtype) -> None:
     save_model(path / "model", config, weights)
 
 
-def _newest(run: Folder, detours: Sequence[Detour]) -> int:
-    """Step of the newest healthy checkpoint that the run has not left behind; 0 where there is none."""
+def _remove_left_behind(run: Folder, detours: Sequence[Detour]) -> None:
+    """Checkpoints of steps that will be made otherwise: they would count as the newest when others are pruned."""
+    for path in _paths(run):
+        with contextlib.suppress(FileNotFoundError, ValidationError):  # never finished: the next to be written takes it
+            if not on_the_way(Checkpoint.model_validate_json((path / DESCRIPTION).read_bytes()).position, detours):
+                shutil.rmtree(path)
+
+
+def _newest(run: Folder) -> int:
+    """Step of the newest healthy checkpoint; 0 where there is none."""
     for path in reversed(_paths(run)):
         checkpoint = _healthy(path)
-        if checkpoint is not None and on_the_way(checkpoint.position, detours):
+        if checkpoint is not None:
             return checkpoint.position.step
     return 0
 

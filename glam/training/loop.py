@@ -253,7 +253,9 @@ def _what_went_wrong(
     if result.applied:
         if stability.is_spike(result.loss, position.recent_losses, config):
             return f"the loss jumped to {result.loss:.3f}"
-        if _is_rollback_step(position.step + 1, config) and not group.all_finite(model.parameters()):
+        step = position.step + 1
+        looked_at = step == config.num_steps or _is_rollback_step(step, config)
+        if looked_at and not group.all_finite(model.parameters()):
             return "weights are not finite"
         return None
     if not group.all_finite(model.parameters()):

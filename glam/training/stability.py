@@ -30,7 +30,9 @@ def is_spike(loss: float, recent: Sequence[float], config: TrainConfig) -> bool:
 
 
 def step_to_go_back_to(position: Position, reason: str, config: TrainConfig) -> int:
-    """From a bad step after `position`: an earlier checkpoint, one further for each time that did not help.
+    """From a bad step after `position`: an earlier checkpoint, one further than the last time where that did not help.
+
+    At most `max_rollbacks` before the first one of them, so as many have to be kept.
 
     Raises TrainingDiverged after the last roll-back allowed.
     """
@@ -43,8 +45,8 @@ def step_to_go_back_to(position: Position, reason: str, config: TrainConfig) -> 
         )
     every = config.rollback_steps
     step = max(0, position.step - 1) // every * every
-    step -= every * sum(each.step >= step for each in position.detours)
-    return max(config.continues or 0, step)
+    in_vain = [each.step for each in position.detours if each.left_at > step]
+    return max(config.continues or 0, min([step, *(each - every for each in in_vain)]))
 
 
 def after_detours(position: Position, detours: Sequence[Detour]) -> Position:

@@ -101,6 +101,19 @@ def test_record_lines_are_whole_or_left_out(store: Store) -> None:
     assert folder.read("never.jsonl", Drop) == []
 
 
+@pytest.mark.parametrize("cut", ["x", '{"document_id": "' + "long" * 5_000])
+@pytest.mark.parametrize("num_whole", [0, 1, 3])
+def test_a_line_that_was_cut_spoils_none_that_comes_after_it(store: Store, cut: str, num_whole: int) -> None:
+    drops = [Drop(document_id=str(n), source="s", reason="r") for n in range(5)]
+    with store.claim("corpora", "x", MARK) as folder:
+        folder.append("drops.jsonl", drops[:num_whole])
+        with open(folder.path / "drops.jsonl", "a") as out:
+            out.write(cut)
+        folder.append("drops.jsonl", drops[num_whole:4])
+        folder.append("drops.jsonl", drops[4:])
+        assert folder.read("drops.jsonl", Drop) == drops
+
+
 def _hold(root: str) -> None:
     with Store(root).claim("shards", "x", MARK):
         time.sleep(60)

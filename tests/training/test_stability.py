@@ -86,6 +86,38 @@ def test_a_second_jump_at_the_same_place_goes_back_further(folder: Folder, injec
     assert detours(folder) == [(40, 44), (30, 45)]
 
 
+def test_a_jump_that_comes_again_and_again_goes_back_one_further_each_time(
+    folder: Folder, inject: Callable[[Fault], None]
+) -> None:
+    made: list[int] = []
+    jumps = [45, 45, 33, 45]
+
+    def fault(step: int, _: Transformer, result: StepResult) -> StepResult:
+        made.append(step)
+        if jumps and step == jumps[0]:
+            jumps.pop(0)
+            return dataclasses.replace(result, loss=result.loss + 10)
+        return result
+
+    inject(fault)
+    train_through(run_of(folder, max_rollbacks=4))
+    assert detours(folder) == [(40, 45), (30, 45), (20, 33), (20, 45)]
+    assert made == [*range(46), *range(40, 46), *range(30, 34), *range(20, 46), *range(20, NUM_STEPS)], (
+        "each of them was there to go back to"
+    )
+
+
+def test_what_is_saved_after_going_back_is_what_a_run_goes_on_from(
+    folder: Folder, inject: Callable[[Fault], None]
+) -> None:
+    inject(spike_at(59))
+    asked = iter(range(1, 1000))
+    run = dataclasses.replace(run_of(folder, save_every=3), asked_to_stop=lambda: next(asked) == 59 + 3)
+    with pytest.raises(loop.Stopped, match="after step 53"):
+        train_through(run)
+    assert train_through(run)[0].step == 54
+
+
 @pytest.mark.parametrize("stop_after", [46, 52])
 def test_a_detour_is_replayed_after_an_interruption(
     folder: Folder, other_folder: Folder, inject: Callable[[Fault], None], stop_after: int
@@ -122,6 +154,23 @@ def test_weights_that_are_not_finite_are_left_behind(folder: Folder, inject: Cal
     assert detours(folder) == [(20, 26)]
     assert folder.read(DETOURS, Detour)[0].reason == "weights are not finite"
     assert all(torch.isfinite(torch.tensor(each.loss)) for each in folder.read(STEPS, StepMetrics))
+
+
+def test_weights_that_the_last_step_has_broken_are_not_the_runs_weights(
+    folder: Folder, inject: Callable[[Fault], None]
+) -> None:
+    broken = []
+
+    def fault(step: int, model: Transformer, result: StepResult) -> StepResult:
+        if step == NUM_STEPS - 1 and not broken:
+            broken.append(step)
+            with torch.no_grad():
+                model.embedding[0, 0] = float("inf")
+        return result
+
+    inject(fault)
+    train_through(run_of(folder, rollback_every=50))
+    assert detours(folder) == [(50, NUM_STEPS - 1)]
 
 
 def test_one_bad_batch_is_passed_over_and_many_in_a_row_are_not(
