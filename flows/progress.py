@@ -63,6 +63,7 @@ class Progress:
         self._num_steps = run.experiment.train.num_steps
         self._heldout: float | None = None
         self._last = 0.0
+        self._skipped = self._rollbacks = 0
 
     def __call__(self, steps: Sequence[StepMetrics], points: Sequence[HeldoutPoint]) -> None:
         for point in points:
@@ -71,6 +72,7 @@ class Progress:
         if not steps:
             return
         now = steps[-1]
+        self._tell_of_faults(now)
         left = time_left(now, self._num_steps)
         last = now.step == self._num_steps
         self._board.update(self._run, row_of(self._run, now, self._heldout, DONE if last else left), last=last)
@@ -80,6 +82,19 @@ class Progress:
                 f"{self._name}: step {now.step}/{self._num_steps}  loss {now.loss:.4f}  "
                 f"{now.tokens / now.elapsed_seconds:,.0f} tokens/s  {left} left"
             )
+
+    def _tell_of_faults(self, now: StepMetrics) -> None:
+        if now.rollbacks > self._rollbacks:
+            self._log(
+                f"{self._name}: went wrong and goes on from an earlier checkpoint, now at step {now.step} (roll-back "
+                f"{now.rollbacks} of at most {self._run.experiment.train.max_rollbacks}; detours.jsonl says why)"
+            )
+        if now.skipped_steps > self._skipped:
+            self._log(
+                f"{self._name}: {now.skipped_steps} steps until step {now.step} had a loss or gradients that are not "
+                "finite, and changed nothing"
+            )
+        self._skipped, self._rollbacks = now.skipped_steps, now.rollbacks
 
 
 def row_of(run: RunStage, now: StepMetrics | None, heldout: float | None, left: str) -> Row:

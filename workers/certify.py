@@ -15,7 +15,7 @@ from glam.records import Certificate
 from glam.store import Folder, Store, StoreError, fingerprint
 from glam.store.identity import file_sha256
 from glam.training.checkpoint import CHECKPOINTS, DESCRIPTION
-from glam.training.position import TOTALS, Position
+from glam.training.position import end_of
 from workers.alone import AloneOrder, run_order
 from workers.numerics import numerics
 
@@ -142,4 +142,4 @@ def _newest_checkpoint(folder: Folder) -> int:
 
 
 def _stream_hash(run: Folder) -> str:
-    return Position.model_validate_json((run.path / TOTALS).read_bytes()).stream_hash
+    return end_of(run).stream_hash

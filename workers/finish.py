@@ -9,7 +9,7 @@ from glam.records import HeldoutPoint, RunSummary, StepMetrics
 from glam.store import Folder, Store
 from glam.training import checkpoint
 from glam.training.loop import HELDOUT, STEPS
-from glam.training.position import TOTALS, Position
+from glam.training.position import end_of
 from workers.numerics import numerics
 
 
@@ -36,7 +36,7 @@ def finish(run: RunStage, store: Store, folder: Folder, options: RunOptions) -> 
 def _summary(run: RunStage, folder: Folder, options: RunOptions) -> RunSummary:
     experiment = run.experiment
     counts = count(experiment.model)
-    totals = Position.model_validate_json((folder.path / TOTALS).read_bytes())
+    totals = end_of(folder)
     steps, points = folder.read(STEPS, StepMetrics), folder.read(HELDOUT, HeldoutPoint)
     return RunSummary(
         arm=run.arm,
@@ -72,5 +72,5 @@ def _origin_numerics(run: RunStage, store: Store) -> dict[str, object]:
 
 def _worker_counts(folder: Folder) -> int | list[int]:
     """That computed the run; a list where workers were lost or added on the way."""
-    counts = Position.model_validate_json((folder.path / TOTALS).read_bytes()).worker_counts
+    counts = end_of(folder).worker_counts
     return counts[0] if len(counts) == 1 else list(counts)

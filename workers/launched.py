@@ -22,7 +22,7 @@ from glam.config import RunOptions
 from glam.energy.meter import open_meter
 from glam.lineage import RunStage, study_stages
 from glam.recipes import recipe as find_recipe
-from glam.store import Folder, Store
+from glam.store import Folder, Store, StoreError
 from glam.study import override, run_options
 from glam.training.loop import Stopped, train
 from glam.training.parallel import ParallelGroup, backend
@@ -107,7 +107,7 @@ def _stopped_by_signals(folder: Folder) -> Iterator[None]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code: 0 done, 1 stopped by a budget of the options, 2 wrong use, 130 interrupted."""
+    """Exit code: 0 done, 1 stopped by a budget of the options or unable to go on, 2 wrong use, 130 interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m workers.launched", description="One worker of a run, as torchrun starts it."
     )
@@ -127,8 +127,8 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         sys.stderr.write(f"glam: {error}\n")
         return 2
-    except Stopped as stopped:
-        sys.stderr.write(f"glam: {stopped}\n")
+    except StoreError as error:  # Stopped and TrainingDiverged are two of them
+        sys.stderr.write(f"glam: {error}\n")
         return STOPPED
     except KeyboardInterrupt:
         return INTERRUPTED

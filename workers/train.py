@@ -31,18 +31,22 @@ from glam.energy.meter import open_meter
 from glam.lineage import RunStage
 from glam.records import HeldoutPoint, StepMetrics
 from glam.store import Folder, Store, StoreError
-from glam.training.loop import HELDOUT, STEPS, Stopped
+from glam.training.loop import Stopped
 from glam.training.loop import train as train_loop
 from glam.training.parallel import ParallelGroup, backend
 from glam.training.position import TOTALS
+from glam.training.stability import TrainingDiverged
 from infra.places import ray_snapshots
 from infra.processors import RAY_ADDRESS, NotEnoughResources
 from workers.finish import finish
+from workers.follow import Follower
 from workers.run import STOP, open_run
 from workers.signals import heard_while_ray_waits
 
 RENDEZVOUS_SECONDS = 120
 MAX_FAILURES = 2
+DIVERGED = "diverged.txt"
+"""In a run's folder, from the workers to the driver: why going on would end the same."""
 POLL_SECONDS = 0.5
 SECONDS_TO_SAVE = 8.0
 """After a signal to end; what Prefect cancels is killed after 30 s. Without, the newest checkpoint is what is left."""
@@ -71,6 +75,7 @@ def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetric
             return folder
         order = TrainOrder(str(store.root), run, options)
         folder.remove(STOP)
+        folder.remove(DIVERGED)
         with _following(folder, on_metrics):
             _fit(order, folder)
         finish(run, store, folder, options)
@@ -90,9 +95,14 @@ def train_on_worker(order: TrainOrder) -> None:
         assert folder is not None, "the driver claims the folder before it sends workers"
         reads = {read.kind: read.fingerprint for read in run.stage.reads}
         work = open_run(store, run.experiment.model, run.experiment.train, reads, folder, order.options)
-        with contextlib.suppress(Stopped):  # whoever asked knows; Ray would take it for a failure and start again
-            for _ in train_loop(work, group, open_meter(gpus=group.node_gpus)):
-                pass
+        # Ray would take either for a failure and start again. Whoever asked to stop knows; the driver reads the other.
+        with contextlib.suppress(Stopped):
+            try:
+                for _ in train_loop(work, group, open_meter(gpus=group.node_gpus)):
+                    pass
+            except TrainingDiverged as error:
+                if group.is_first:
+                    folder.write_text(DIVERGED, str(error))
 
 
 class _Trainer(DataParallelTrainer):
@@ -161,6 +171,10 @@ def _fit(order: TrainOrder, folder: Folder) -> None:
             folder.remove(STOP)
     if trainer.interrupted:  # also when training ended meanwhile: whoever pressed Ctrl-C wants no further stage
         raise KeyboardInterrupt
+    if (diverged := folder.path / DIVERGED).exists():
+        reason = diverged.read_text("utf-8")
+        folder.remove(DIVERGED)
+        raise TrainingDiverged(f"{order.run.stage.reference.label}: {reason}")
     if not (folder.path / TOTALS).exists():
         raise Stopped(
             f"{order.run.stage.reference.label} stopped where --run max_minutes or max_joules says so, with a "
@@ -217,7 +231,7 @@ def _process_group(options: RunOptions) -> Iterator[None]:
     alone = context.get_local_world_size() == world_size
     timeout = timedelta(seconds=RENDEZVOUS_SECONDS)
     if rank == 0:
-        host = environment.LOOPBACK if alone else socket.gethostbyname(socket.gethostname())
+        host = environment.LOOPBACK if alone else ray.util.get_node_ip_address()
         listener = socket.create_server((host, 0))
         port = listener.getsockname()[1]
         store = dist.TCPStore(
@@ -238,19 +252,15 @@ def _process_group(options: RunOptions) -> Iterator[None]:
 @contextlib.contextmanager
 def _following(folder: Folder, on_metrics: OnMetrics) -> Iterator[None]:
     """Hands over new records of an open run as they appear, and the rest at the end."""
-    stop = threading.Event()
+    stop, follower = threading.Event(), Follower(folder)
 
     def follow() -> None:
-        step = heldout_step = 0
         last_round = False
         while not last_round:
             last_round = stop.wait(POLL_SECONDS)
-            steps = [each for each in folder.read(STEPS, StepMetrics) if each.step > step]
-            points = [each for each in folder.read(HELDOUT, HeldoutPoint) if each.step > heldout_step]
+            steps, points = follower.new()
             if steps or points:
                 on_metrics(steps, points)
-            step = steps[-1].step if steps else step
-            heldout_step = points[-1].step if points else heldout_step
 
     thread = threading.Thread(target=follow, name=f"follow {folder.reference}", daemon=True)
     thread.start()

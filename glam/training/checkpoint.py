@@ -28,7 +28,7 @@ from glam.records import Detour, FileEntry, Record
 from glam.store import Folder
 from glam.store.identity import file_sha256
 from glam.training.parallel import ParallelGroup
-from glam.training.position import TOTALS, Position
+from glam.training.position import Position, end_of
 from glam.training.stability import after_detours, on_the_way
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def load_newest(
     """
     start = Position(step=0, elapsed_seconds=0.0)
     if origin is not None:
-        start = Position.model_validate_json((origin.path / TOTALS).read_bytes())
+        start = end_of(origin)
         start = start.model_copy(update={"worker_counts": ()})  # they say who made the steps of this run
     detours = (*start.detours, *run.read(DETOURS, Detour))
     if group.is_first:

@@ -28,7 +28,7 @@ from glam.training.heldout import HeldoutScore, count_choices, score_heldout
 from glam.training.optimizer import optimizer as make_optimizer
 from glam.training.optimizer import set_learning_rate
 from glam.training.parallel import ParallelGroup, ignore_known_warnings
-from glam.training.position import TOTALS, Position, StreamHash
+from glam.training.position import TOTALS, Position, StreamHash, end_of
 from glam.training.profile import profiler
 from glam.training.schedule import learning_rate
 from glam.training.step import StepResult, train_step
@@ -104,6 +104,7 @@ def _from_newest_checkpoint(run: Run, group: ParallelGroup, meter: Meter) -> Ite
     model, optimizer, position = _open(run, group)
     writer = CheckpointWriter(run.folder, config, options, group)
     clock = Clock(meter, group, position)
+    before = None if run.origin is None else end_of(run.origin)
     clock.measure_idle()
     stream = StreamHash(group, position.stream_hash)
     log = _Log(run, group, clock, model.embedding.device)
@@ -136,7 +137,7 @@ def _from_newest_checkpoint(run: Run, group: ParallelGroup, meter: Meter) -> Ite
                 yield log.step(result, position, rate)
             if position.step in config.heldout_steps:
                 log.heldout(score_heldout(model, run.heldout_rows, group), position)
-            stopping = bool(group.of_first(run.asked_to_stop() or _used_up(position, options)))
+            stopping = bool(group.of_first(run.asked_to_stop() or _used_up(position, before, options)))
             if stopping or _is_save_step(position.step, config, options):
                 position = position.model_copy(update={"stream_hash": stream.hexdigest()})
                 with profile.part("checkpoint"):
@@ -161,7 +162,7 @@ def _open(run: Run, group: ParallelGroup) -> tuple[Transformer, torch.optim.Opti
     if group.is_first:
         if run.origin is not None and not (run.folder.path / STEPS).exists():
             _copy_records(run.origin, run.folder)
-        _forget_after(run.folder, position.step)
+        forget_after(run.folder, position.step)
     return model, optimizer, position
 
 
@@ -301,9 +302,13 @@ def _is_rollback_step(step: int, config: TrainConfig) -> bool:
     return step % config.rollback_steps == 0
 
 
-def _used_up(position: Position, options: RunOptions) -> bool:
-    joules = position.energy_joules
-    return (options.max_minutes is not None and position.elapsed_seconds >= 60 * options.max_minutes) or (
+def _used_up(position: Position, before: Position | None, options: RunOptions) -> bool:
+    """Whether the run itself has used up a budget; what the run that it goes on from took is not its own."""
+    seconds, joules = position.elapsed_seconds, position.energy_joules
+    if before is not None:
+        seconds -= before.elapsed_seconds
+        joules = None if joules is None else joules - (before.energy_joules or 0.0)
+    return (options.max_minutes is not None and seconds >= 60 * options.max_minutes) or (
         options.max_joules is not None and joules is not None and joules >= options.max_joules
     )
 
@@ -315,8 +320,8 @@ def _copy_records(origin: Folder, folder: Folder) -> None:
             folder.write_text(name, (origin.path / name).read_text("utf-8"))
 
 
-def _forget_after(folder: Folder, step: int) -> None:
-    """Drops records of steps that will be made again."""
+def forget_after(folder: Folder, step: int) -> None:
+    """Drops records of steps that will be made again. Every file is a new one afterwards, by which followers know."""
     records_of_steps = (
         (STEPS, StepMetrics),
         (EXPERTS, ExpertLoad),
@@ -324,7 +329,5 @@ def _forget_after(folder: Folder, step: int) -> None:
         (HELDOUT_ROWS, HeldoutRows),
     )
     for name, kind in records_of_steps:
-        records = folder.read(name, kind)
-        kept = [record for record in records if record.step <= step]
-        if len(kept) < len(records) or records == []:
-            folder.write_text(name, "".join(record.model_dump_json() + "\n" for record in kept))
+        kept = [record for record in folder.read(name, kind) if record.step <= step]
+        folder.write_text(name, "".join(record.model_dump_json() + "\n" for record in kept))

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from glam.records import Detour, Record
+from glam.store import Folder
 from glam.training.parallel import ParallelGroup
 
 TOTALS = "totals.json"
@@ -36,6 +37,11 @@ class Position(Record):
     """Of every row that was trained on up to the last checkpoint, with its place in the training: see StreamHash."""
     worker_counts: tuple[int, ...] = ()
     """Numbers of workers that made its steps, a new one with each change."""
+
+
+def end_of(run: Folder) -> Position:
+    """Position of a run that is done. Raises FileNotFoundError for another."""
+    return Position.model_validate_json((run.path / TOTALS).read_bytes())
 
 
 class StreamHash:

@@ -14,6 +14,8 @@ PEAK_FLOPS = {
     "B200": 2250e12,
 }
 """By what a device's name holds; the first that fits. Untested on GPUs."""
+DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
+"""Of the products, by `train.precision`."""
 PRODUCT_SIZE = 1024
 NUM_PRODUCTS = 5
 
@@ -21,7 +23,7 @@ NUM_PRODUCTS = 5
 def peak_flops(device: torch.device, precision: str) -> float | None:
     """FLOP/s of a device: listed for GPUs, the best of a few products for processors; None where neither is known."""
     if device.type == "cpu":
-        return _measured(torch.float64 if precision == "float64" else torch.float32)
+        return _measured(DTYPES[precision])
     if precision != "bfloat16":
         return None  # what the sheets list is bfloat16
     name = torch.cuda.get_device_name(device)

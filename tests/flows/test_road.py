@@ -122,6 +122,17 @@ def test_the_table_is_replaced_once_in_a_while_and_at_the_end(
     assert len(lines) == 3, "two lines of steps, one of held-out loss"
 
 
+def test_a_roll_back_and_steps_that_changed_nothing_are_told_once(run: RunStage, store: Store) -> None:
+    lines: list[str] = []
+    tell = Progress(run, Board([run], store), lines.append)
+    for number, faults in enumerate([{}, {"skipped_steps": 2}, {"skipped_steps": 2, "rollbacks": 1}, {"rollbacks": 1}]):
+        tell([step(number + 1).model_copy(update=faults)], [])
+    told = [line for line in lines if "loss " not in line]
+    assert len(told) == 1
+    assert "at step 3 (roll-back 1 of at most 3; detours.jsonl" in told[0]
+    assert [line for line in lines if "2 steps until step 2 had a loss" in line]
+
+
 @contextmanager
 def held(store: Store, name: str) -> Iterator[threading.Event]:
     """The lock of a folder in somebody else's hands until the event is set."""

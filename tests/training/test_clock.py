@@ -14,7 +14,7 @@ from glam.training import clock as clocks
 from glam.training.clock import Clock
 from glam.training.loop import ENERGY, train
 from glam.training.parallel import ParallelGroup, of_node
-from glam.training.position import TOTALS, Position
+from glam.training.position import Position, end_of
 from tests.training.conftest import make_run
 from tests.training.on_workers import on_workers
 
@@ -159,7 +159,7 @@ def test_a_run_leaves_its_readings_and_its_idle_power(folder: Folder) -> None:
     assert [each.energy_joules for each in logged] == [200.0 * each.step for each in logged]
     # Windows touch nothing between them: two readings a step, and two for the idle power.
     assert [each.at_seconds for each in readings] == [10.0 * (2 + 2 * each.step) for each in logged]
-    assert Position.model_validate_json((folder.path / TOTALS).read_bytes()).idle_watts == 20.0
+    assert end_of(folder).idle_watts == 20.0
 
 
 def test_readings_of_every_attempt_stay_and_the_sum_is_of_the_steps_that_count(folder: Folder) -> None:
@@ -175,4 +175,4 @@ def test_readings_of_every_attempt_stay_and_the_sum_is_of_the_steps_that_count(f
 def test_a_run_without_a_meter_leaves_no_readings(folder: Folder) -> None:
     assert list(train(make_run(folder), ParallelGroup(), NoMeter()))
     assert not (folder.path / ENERGY).exists()
-    assert Position.model_validate_json((folder.path / TOTALS).read_bytes()).idle_watts is None
+    assert end_of(folder).idle_watts is None

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import torch
 
-from glam.config import ModelConfig, RunOptions, TrainConfig
+from glam.config import ModelConfig, RunOptions, TrainConfig, replace
 from glam.model.saved import load_model
 from glam.records import HeldoutPoint, HeldoutRows, StepMetrics
 from glam.store import Folder, Store, StoreError
 from glam.study import dense_twin
 from glam.training.checkpoint import CHECKPOINTS, OPTIMIZER, discard
 from glam.training.loop import HELDOUT, HELDOUT_ROWS, SPECIALIZATION, STEPS
-from glam.training.position import TOTALS, Position
+from glam.training.position import Position, end_of
 from glam.training.stability import step_to_go_back_to
 from tests.training.conftest import TOY, final_weights, make_run, train_through
 
@@ -125,8 +125,8 @@ def test_a_finished_run_goes_on_as_one_that_never_ended(store: Store, model: Mod
     assert final_weights(continued) == final_weights(long)
     assert (continued.path / OPTIMIZER).read_bytes() == (long.path / OPTIMIZER).read_bytes()
     assert [r.loss for r in continued.read(STEPS, StepMetrics)] == [r.loss for r in long.read(STEPS, StepMetrics)]
-    assert position(continued).stream_hash == position(long).stream_hash
-    assert position(continued).elapsed_seconds > position(short).elapsed_seconds
+    assert end_of(continued).stream_hash == end_of(long).stream_hash
+    assert end_of(continued).elapsed_seconds > end_of(short).elapsed_seconds
 
 
 def test_a_continued_run_that_is_killed_while_it_copies_has_the_whole_curve(
@@ -151,6 +151,17 @@ def test_a_continued_run_that_is_killed_while_it_copies_has_the_whole_curve(
     assert [point.step for point in continued.read(HELDOUT, HeldoutPoint)] == [2, 4, 6, 8]
     assert [rows.step for rows in continued.read(HELDOUT_ROWS, HeldoutRows)] == [2, 4, 6, 8]
     assert [each.step for each in continued.read(STEPS, StepMetrics)] == list(range(1, 9))
+
+
+def test_a_budget_is_of_the_run_itself_and_not_of_the_one_that_it_goes_on_from(store: Store) -> None:
+    short, continued = finished(store, "short"), finished(store, "continued")
+    train_through(make_run(short, num_steps=4))
+    spent = end_of(short).model_copy(update={"elapsed_seconds": 3600.0})
+    short.write_text("totals.json", spent.model_dump_json())
+    short.commit(config={}, revision=0)
+    run = dataclasses.replace(make_run(continued, num_steps=8, continues=4), origin=short)
+    train_through(dataclasses.replace(run, options=replace(run.options, max_minutes=10.0)))
+    assert end_of(continued).elapsed_seconds > 3600.0
 
 
 def test_a_damaged_run_is_not_continued(store: Store) -> None:
@@ -193,7 +204,3 @@ def test_no_checkpoint_stays_where_none_is_to_be_kept(folder: Folder) -> None:
 def finished(store: Store, name: str) -> Folder:
     with store.claim("runs", name, hashlib.sha256(name.encode()).hexdigest()[:16]) as folder:
         return folder
-
-
-def position(folder: Folder) -> Position:
-    return Position.model_validate_json((folder.path / TOTALS).read_bytes())

@@ -19,7 +19,7 @@ from glam.study import dense_twin
 from glam.training.checkpoint import discard
 from glam.training.loop import SPECIALIZATION
 from glam.training.parallel import LARGE, ParallelGroup, whole
-from glam.training.position import TOTALS, Position
+from glam.training.position import end_of
 from glam.training.step import objective, unpack
 from tests.training.conftest import TOY, Stream, final_weights, make_run, train_through
 from tests.training.on_workers import on_workers
@@ -139,7 +139,7 @@ def test_every_layout_agrees_with_one_worker(
         for one, several in zip(*rows, strict=True):
             assert (one.step, one.units) == (several.step, several.units)
             assert several.nats == pytest.approx(one.nats, rel=TOLERANCE[precision])
-        assert position(folder).stream_hash == position(alone).stream_hash
+        assert end_of(folder).stream_hash == end_of(alone).stream_hash
         if precision == "float64" and kind != "dense":
             assert folder.read_json(SPECIALIZATION) == alone.read_json(SPECIALIZATION)
 
@@ -178,10 +178,6 @@ def test_first_gradients_agree_in_float32(tmp_path: Path, num_workers: int) -> N
         several = load_file(path)
         for name, gradient in alone.items():
             assert (several[name] - gradient).norm() <= 1e-5 * gradient.norm(), (path.name, name)
-
-
-def position(folder: Folder) -> Position:
-    return Position.model_validate_json((folder.path / TOTALS).read_bytes())
 
 
 def go_on(root: str, num_workers: int, layout: str, stop_after: int | None) -> None:
@@ -270,8 +266,8 @@ def test_a_finished_run_goes_on_in_another_layout_and_its_kept_parts_become_a_mo
     (continued,) = store.named("runs", "continued")
     one, several = straight.read("steps.jsonl", StepMetrics), continued.read("steps.jsonl", StepMetrics)
     assert [r.loss for r in several] == pytest.approx([r.loss for r in one], rel=1e-9)
-    assert position(continued).stream_hash == position(straight).stream_hash
-    assert position(continued).worker_counts == (4,)
+    assert end_of(continued).stream_hash == end_of(straight).stream_hash
+    assert end_of(continued).worker_counts == (4,)
     weights, kept = load_file(continued.path / "model.safetensors"), continued.path / "checkpoints/00000008/model"
     assert all(torch.equal(weights[name], tensor) for name, tensor in load_file(kept / "model.safetensors").items())
 

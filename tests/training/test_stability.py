@@ -16,7 +16,7 @@ from glam.training.checkpoint import DETOURS
 from glam.training.clock import Clock
 from glam.training.loop import STEPS
 from glam.training.parallel import ParallelGroup
-from glam.training.position import TOTALS, Position
+from glam.training.position import TOTALS, Position, end_of
 from glam.training.stability import MOST_SKIPPED_IN_A_ROW, TrainingDiverged, after_detours
 from glam.training.step import StepResult, train_step
 from tests.training.conftest import final_weights, make_run, train_through
@@ -60,10 +60,6 @@ def detours(folder: Folder) -> list[tuple[int, int]]:
     return [(each.step, each.left_at) for each in folder.read(DETOURS, Detour)]
 
 
-def totals(folder: Folder) -> Position:
-    return Position.model_validate_json((folder.path / TOTALS).read_bytes())
-
-
 def test_a_jump_of_the_loss_goes_back_to_an_earlier_checkpoint_and_other_batches(
     folder: Folder, other_folder: Folder, inject: Callable[[Fault], None]
 ) -> None:
@@ -76,7 +72,7 @@ def test_a_jump_of_the_loss_goes_back_to_an_earlier_checkpoint_and_other_batches
     assert [each.loss for each in disturbed[:40]] == [each.loss for each in plain[:40]]
     assert all(one.loss != other.loss for one, other in zip(disturbed[40:], plain[40:], strict=True))
     assert [each.rollbacks for each in disturbed[38:42]] == [0, 0, 1, 1]
-    assert totals(folder).stream_hash != totals(other_folder).stream_hash
+    assert end_of(folder).stream_hash != end_of(other_folder).stream_hash
     assert disturbed[40].elapsed_seconds > plain[0].elapsed_seconds
 
 
@@ -128,7 +124,7 @@ def test_a_detour_is_replayed_after_an_interruption(
     train_through(run_of(other_folder), stop_after=stop_after)
     train_through(run_of(other_folder))
     assert detours(other_folder) == detours(folder)
-    assert totals(other_folder).stream_hash == totals(folder).stream_hash
+    assert end_of(other_folder).stream_hash == end_of(folder).stream_hash
     assert final_weights(other_folder) == final_weights(folder)
 
 
@@ -136,7 +132,7 @@ def test_a_spike_before_the_first_checkpoint_starts_anew(folder: Folder, inject:
     inject(spike_at(35))
     train_through(run_of(folder, rollback_every=50))
     assert detours(folder) == [(0, 35)]
-    assert totals(folder).step == NUM_STEPS
+    assert end_of(folder).step == NUM_STEPS
 
 
 def test_weights_that_are_not_finite_are_left_behind(folder: Folder, inject: Callable[[Fault], None]) -> None:
@@ -189,7 +185,7 @@ def test_one_bad_batch_is_passed_over_and_many_in_a_row_are_not(
 
     inject(bad(range(5, 6)))
     train_through(run_of(folder))
-    assert (detours(folder), totals(folder).skipped_steps) == ([], 1)
+    assert (detours(folder), end_of(folder).skipped_steps) == ([], 1)
     inject(bad(range(22, 40)))
     train_through(run_of(other_folder))
     assert detours(other_folder)[0] == (20, 22 + MOST_SKIPPED_IN_A_ROW)
