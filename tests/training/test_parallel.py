@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -13,14 +14,15 @@ from torch.nn.functional import cross_entropy
 
 from glam.config import ModelConfig, RunOptions, TrainConfig, replace
 from glam.model.transformer import Transformer
-from glam.records import HeldoutPoint, HeldoutRows, StepMetrics
+from glam.records import Detour, HeldoutPoint, HeldoutRows, StepMetrics
 from glam.store import Folder, Store
 from glam.study import dense_twin
+from glam.training import loop
 from glam.training.checkpoint import discard
 from glam.training.loop import SPECIALIZATION
 from glam.training.parallel import LARGE, ParallelGroup, whole
 from glam.training.position import end_of
-from glam.training.step import objective, unpack
+from glam.training.step import StepResult, objective, train_step, unpack
 from tests.training.conftest import TOY, Stream, final_weights, make_run, train_through
 from tests.training.on_workers import on_workers
 
@@ -33,7 +35,11 @@ MODELS = {
     "loss_free": replace(TOY, router="top_k_loss_free"),
 }
 TRAINED = {
-    2: (*((kind, "adafactor", "float64") for kind in MODELS), ("sparse", "adamw", "float64")),
+    2: (
+        *((kind, "adafactor", "float64") for kind in MODELS),
+        *((kind, "adafactor", "float32") for kind in ("sparse", "dense")),
+        ("sparse", "adamw", "float64"),
+    ),
     3: (("sparse", "adafactor", "float64"),),
     4: tuple((kind, "adafactor", precision) for kind in ("sparse", "dense") for precision in ("float64", "float32")),
 }
@@ -44,6 +50,7 @@ LAYOUTS = {
     2: {"replicated": {}, "sharded": {"layout": "sharded"}, "experts": {"expert_parallel": 2}},
     3: {"replicated": {}, "sharded": {"layout": "sharded", "micro_batch_size": 1}},
     4: {
+        "replicated": {},
         "sharded": {"layout": "sharded"},
         "experts": {"expert_parallel": 2},
         "all experts": {"expert_parallel": 4},
@@ -191,17 +198,50 @@ def test_a_checkpoint_is_loaded_by_any_number_of_workers_in_any_layout(
     store: Store, trained_alone: Store, tmp_path: Path
 ) -> None:
     attempts: Sequence[tuple[int, str, int | None]] = (
-        (1, "alone", 2),
-        (2, "sharded", 4),
-        (4, "sharded experts", 6),
+        (1, "alone", 3),  # a step after the one that is saved
+        (2, "sharded", 5),
+        (4, "sharded experts", 7),
         (1, "alone", None),
     )
     for number, (num_workers, layout, stop_after) in enumerate(attempts):
         on_workers(go_on, num_workers, tmp_path / f"{number}", str(store.root), num_workers, layout, stop_after)
+    straight = Store(tmp_path / "straight")
+    go_on(str(straight.root), 1, "alone", None)
     for folder in store.folders("runs"):
+        (never_stopped,) = straight.named("runs", folder.reference.label)
+        assert end_of(folder).worker_counts == (1, 2, 4, 1), "each went on from where the one before had been"
+        assert end_of(folder).stream_hash == end_of(never_stopped).stream_hash
         (alone,) = trained_alone.named("runs", f"{folder.reference.label}-adafactor-float64-1-alone")
         one, several = alone.read("steps.jsonl", StepMetrics), folder.read("steps.jsonl", StepMetrics)
         assert [r.loss for r in several] == pytest.approx([r.loss for r in one[:8]], rel=1e-9)
+
+
+def train_through_a_jump(root: str, num_workers: int, layout: str) -> list[list[int]]:
+    """Detours of a run in which the loss jumps at its 36th step, the first time that it is made."""
+    jumps = [35]
+
+    def faulty(*arguments: Any, **options: Any) -> StepResult:
+        result = train_step(*arguments, **options)
+        if jumps and options["first_row"] // 4 == jumps[0]:
+            jumps.pop()
+            return dataclasses.replace(result, loss=result.loss + 10)
+        return result
+
+    chosen = replace(options(num_workers, layout), save_every=3)
+    with mock.patch.object(loop, "train_step", faulty):
+        folder = train_here(Store(root), "jump", TOY, chosen, num_steps=40, rollback_every=10, precision="float64")
+    return [[each.step, each.left_at] for each in folder.read("detours.jsonl", Detour)]
+
+
+@pytest.mark.parametrize("layout", ["replicated", "sharded"])
+def test_two_workers_go_back_together(store: Store, tmp_path: Path, layout: str) -> None:
+    assert train_through_a_jump(str(tmp_path / "alone"), 1, "alone") == [[30, 35]]
+    found = on_workers(train_through_a_jump, 2, tmp_path / "workers", str(store.root), 2, layout)
+    assert found == [[[30, 35]]] * 2
+    (together,), (alone,) = store.folders("runs"), Store(tmp_path / "alone").folders("runs")
+    assert end_of(together).stream_hash == end_of(alone).stream_hash
+    one, other = together.read("steps.jsonl", StepMetrics), alone.read("steps.jsonl", StepMetrics)
+    assert [r.loss for r in one] == pytest.approx([r.loss for r in other], rel=1e-9)
 
 
 def train_twice_interrupted(root: str, num_workers: int, layout: str) -> None:

@@ -55,6 +55,38 @@ def test_a_step_that_is_not_finite_changes_nothing() -> None:
         assert torch.equal(tensor, before[name]) or torch.isnan(before[name]).any()
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+@pytest.mark.parametrize("name", ["adamw", "adafactor"])
+def test_gradients_that_are_not_finite_under_a_finite_loss_change_nothing_either(name: str, value: float) -> None:
+    config = replace(CONFIG, optimizer=name)
+    model = Transformer(replace(TOY, router="top_k_loss_free", router_bias_rate=0.01)).double()
+    model.initialize(0)
+    optimizer_ = optimizer(model, config)
+
+    def state() -> dict[str, torch.Tensor]:
+        moments = {
+            f"{name} {moment}": tensor.clone()
+            for name, parameter in model.named_parameters()
+            for moment, tensor in optimizer_.state[parameter].items()
+        }
+        return {**{name: tensor.clone() for name, tensor in model.state_dict().items()}, **moments}
+
+    def make_step() -> StepResult:
+        return train_step(model, optimizer_, ROWS, config, end_of_text=0, group=ParallelGroup())
+
+    assert make_step().applied
+    before = state()
+    spoiled = model.final_norm.scale.register_hook(lambda gradient: gradient.index_fill(0, torch.tensor([3]), value))
+    result = make_step()
+    assert np.isfinite(result.loss)
+    assert not result.applied
+    after = state()
+    assert before.keys() == after.keys()
+    assert [name for name, tensor in after.items() if not torch.equal(tensor, before[name])] == []
+    spoiled.remove()
+    assert make_step().applied
+
+
 def test_random_second_experts_are_the_same_however_the_batch_is_cut() -> None:
     config = replace(TOY, router="top2_capacity", second_policy="random", sequence_length=16)
     losses = []
