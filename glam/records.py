@@ -7,7 +7,7 @@ read back through the same class, so a number in a figure was a typed field firs
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 
@@ -267,7 +267,7 @@ class EvalResult(Record):
 class RunSummary(Record):
     """A finished training run, as tables and the dashboard read it."""
 
-    arm: str
+    arm: str = Field(min_length=1)
     seed: int
     run_fingerprint: str
     total_params: int

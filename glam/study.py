@@ -18,6 +18,7 @@ from glam.counting import count
 Match = Literal["flops_per_token", "active_params", "as_published", "none"]
 TOLERANCE = 0.005
 """Largest relative difference in what matched arms have equal; in FLOPs per token the router is left aside."""
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 MIXTURE_FIELDS = (
     "num_experts",
     "top_k",
@@ -36,7 +37,8 @@ MIXTURE_FIELDS = (
 class Study(Config):
     """What a person runs: arms x seeds, and the claim under which they are compared."""
 
-    name: str
+    name: str = Field(pattern=NAME)
+    """Of MLflow's experiment and model as well, hence no other characters."""
     description: str = ""
     arms: dict[str, Experiment] = Field(min_length=1)
     """By name."""
@@ -169,7 +171,7 @@ def override(study: Study, settings: Sequence[str]) -> Study:
         path, separator, text = setting.partition("=")
         if not separator:
             raise ValueError(f"--set {setting!r} is not of the form key.path=value")
-        _insert(changes, path.strip(), yaml.safe_load(text), setting)
+        _insert(changes, path.strip(), _value(text, setting), setting)
     shared = {part: changes.pop(part) for part in tuple(changes) if part in Experiment.model_fields}
     unknown = set(changes) - {"seeds", "name"}
     if unknown:
@@ -189,8 +191,16 @@ def run_options(num_workers: int, threads_per_worker: int, settings: Sequence[st
         name, separator, text = setting.partition("=")
         if not separator or name.strip() not in RunOptions.model_fields:
             raise ValueError(f"--run {setting!r} is not KEY=VALUE of: {', '.join(RunOptions.model_fields)}")
-        values[name.strip()] = yaml.safe_load(text)
+        values[name.strip()] = _value(text, setting)
     return RunOptions(**values)
+
+
+def _value(text: str, setting: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise ValueError(f"{setting!r} has a value that is not YAML: {problem}; put text in quotes") from error
 
 
 def differences(first: Config, second: Config) -> list[str]:

@@ -199,8 +199,10 @@ def _experts(model: "Transformer", prompt: list[int], new: list[int]) -> list[li
 def _described(folder: Folder) -> ServedModel:
     name = {"fingerprint": folder.reference.fingerprint, "label": folder.reference.label}
     try:
+        if not (folder.path / "summary.json").is_file():  # nothing, or a pipe that would be waited for
+            raise FileNotFoundError
         summary = RunSummary.model_validate(folder.read_json("summary.json"))
-    except (OSError, ValueError, ValidationError):
+    except (OSError, ValueError, ValidationError, RecursionError):  # the last: nested without end
         return ServedModel(**name, arm=None, seed=None, parameters=None, active_parameters=None)
     return ServedModel(
         **name,

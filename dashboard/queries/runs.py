@@ -110,4 +110,5 @@ def _read(path: str, state: str, version: Marks) -> RunEntry:  # noqa: ARG001 - 
 
 
 def _aware(time: datetime) -> datetime:
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    """Raises OverflowError at the ends of time."""
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

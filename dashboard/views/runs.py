@@ -1,7 +1,6 @@
 """Runs: everything that was or is being trained in this store, what sets two apart, and where else they stand."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC
 from pathlib import Path
 
 import pandas as pd
@@ -115,7 +114,7 @@ def _row(run: RunEntry, names: Mapping[str, str]) -> dict[str, object]:
     return {
         "Run": run.name,
         "State": run.state,
-        COLUMNS["started"]: run.started and run.started.astimezone(UTC).replace(tzinfo=None),
+        COLUMNS["started"]: run.started and run.started.replace(tzinfo=None),
         COLUMNS["study"]: names.get(run.fingerprint, words.UNKNOWN),
         COLUMNS["arm"]: run.arm,
         COLUMNS["seed"]: run.seed,

@@ -20,7 +20,7 @@ def sync(
     """Bring what is complete in the store into MLflow, as far as it is not there. Exit code 1 where MLflow fails."""
     # MLflow takes seconds to import.
     from workers.live import FAILURES
-    from workers.studies import remembered
+    from workers.studies import remembered, title
     from workers.sync import sync as bring
     from workers.tracking import Tracker, tracking_address
 
@@ -33,13 +33,18 @@ def sync(
     if recipe is not None and not studies:
         raise ValueError(f"{opened.root} has nothing of a study named {recipe!r}")
     brought: list[str] = []
-    try:
-        for study, stages in studies:
+    failed = 0
+    for study, stages in studies:
+        try:
             brought += bring(study, stages, opened, Tracker.open(opened.root, study.name))
-    except FAILURES as error:
-        typer.echo(f"glam: MLflow at {tracking_address(opened.root)} fails: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(1) from error
+        except FAILURES as error:
+            failed += 1
+            place, reason = tracking_address(opened.root), " ".join(str(error).split())
+            typer.echo(f"glam: {title(study, stages)}: MLflow at {place} fails: {reason}", err=True)
     if as_json:
         print_json({"brought": brought})
     else:
-        typer.echo("\n".join(f"brought {name}" for name in brought) or "MLflow has everything")
+        nothing = "nothing could be brought" if failed else "MLflow has everything"
+        typer.echo("\n".join(f"brought {name}" for name in brought) or nothing)
+    if failed:
+        raise typer.Exit(1)

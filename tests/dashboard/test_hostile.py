@@ -147,6 +147,25 @@ def test_names_in_records_are_text_on_every_page(own_store: Store, monkeypatch: 
                 assert "www.example" not in text
 
 
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("manifest.json", {"started": "0001-01-01T00:00:00+14:00"}),
+        ("manifest.json", {"started": "9999-12-31T23:59:59-14:00"}),
+        ("summary.json", {"arm": ""}),
+    ],
+)
+def test_a_time_outside_of_time_and_an_arm_without_a_name_are_broken(
+    file: str, change: dict[str, str], own_store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    folder = own_store.find("runs", SPARSE)
+    assert folder is not None
+    edit(folder.path / file, lambda record: record.update(change))
+    assert {run.state for run in list_runs(own_store.root) if run.fingerprint == SPARSE} == {"broken"}
+    for page in PAGES:
+        opened(page, own_store.root, monkeypatch, runs=[SPARSE], run=SPARSE, first=SPARSE)
+
+
 @pytest.mark.parametrize("number", ["1e400", "-1e400", "1e308", "NaN", "1" + "0" * 17])
 def test_numbers_of_any_size_are_shown_or_broken(number: str, own_store: Store, monkeypatch: pytest.MonkeyPatch):
     store = own_store

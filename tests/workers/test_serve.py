@@ -1,9 +1,10 @@
 """Completions over HTTP: what comes out is what the model writes, and what is refused is refused in words."""
 
 import json
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,29 @@ def test_health_and_the_complete_runs(client: TestClient) -> None:
         "active_parameters": 45,
     }
     assert (found[2]["arm"], found[2]["seed"], found[2]["parameters"]) == (None, None, None)
+
+
+def nested(path: Path) -> None:
+    path.write_text("[" * 200_000)
+
+
+@pytest.mark.parametrize("spoil", [nested, os.mkfifo])
+def test_a_hostile_summary_leaves_the_other_models_to_choose_from(
+    tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    store = Store(tmp_path)
+    for seed, mark in enumerate(MARKS[:2]):
+        with store.claim("runs", f"sparse-s{seed}", mark) as folder:
+            if seed == 0:
+                spoil(folder.path / "summary.json")
+                folder.write_text("totals.json", "{}")
+            else:
+                folder.write_text("summary.json", run_summary("sparse", seed, mark).model_dump_json())
+            (folder.path / "manifest.json").write_text("{}")
+    assert [(each.fingerprint, each.arm) for each in Completions(store).models()] == [
+        (MARKS[0], None),
+        (MARKS[1], "sparse"),
+    ]
 
 
 @pytest.mark.parametrize("how", [{}, {"temperature": 1.5, "top_k": 40, "top_p": 0.9, "seed": 7}])
