@@ -491,7 +491,7 @@ class RunOptions(Config):
     """Keep only what enters each block and compute the rest again for the gradient: less memory, a third more work."""
     num_eval_actors: int = Field(default=2, ge=1)
     log_every: int | None = Field(default=None, ge=1)
-    """Steps between records; None: 200 records a run."""
+    """Steps between records; None: every step of a run of up to 2,000, else at most as many."""
     save_every: int | None = Field(default=None, ge=1)
     """Steps between checkpoints; None: ten checkpoints a run. The newest two are kept."""
     keep_every: int | None = Field(default=None, ge=1)

@@ -91,6 +91,22 @@ def quickstart() -> Study:
     return _pair("quickstart", quickstart.__doc__, sparse, seeds=(0, 1))
 
 
+def learning_rates() -> Study:
+    """The quickstart's dense model at four learning rates, with a seed that no other recipe reports."""
+    dense = quickstart().arms["dense"]
+    rates = (0.01, 0.02, QUICKSTART_LEARNING_RATE, 0.08)
+    arms = {f"rate_{rate}": replace(dense, train={"learning_rate": rate}) for rate in rates}
+    chosen = f"rate_{QUICKSTART_LEARNING_RATE}"
+    return Study(
+        name=learning_rates.__name__,
+        description=learning_rates.__doc__ or "",
+        arms=arms,
+        pairs=tuple((arm, chosen) for arm in arms if arm != chosen),
+        varies=("train.learning_rate",),
+        seeds=(100,),
+    )
+
+
 LADDER_RUNGS = {
     "1m": (600, QUICKSTART_LEARNING_RATE, (0, 1, 2)),
     "4m": (800, 0.04, (0,)),
@@ -186,6 +202,7 @@ RECIPES: dict[str, Callable[[], Study]] = {
     "quickstart": quickstart,
     "ladder": ladder,
     **{f"ladder_{size}": partial(ladder, size) for size in LADDER_RUNGS},
+    "learning_rates": learning_rates,
     "smoke": smoke,
     "local_mixture": local_mixture,
     "glam_mixture": glam_mixture,

@@ -41,6 +41,15 @@ def test_all_arms_of_a_seed_share_everything_but_what_varies() -> None:
     assert experiments["sparse", 3].train.seed == 3
 
 
+def test_a_sweep_is_a_study_that_varies_what_is_swept() -> None:
+    study = recipe("learning_rates")
+    assert [run.train.learning_rate for _, _, run in study.experiments()] == [0.01, 0.02, 0.04, 0.08]
+    assert {replace(run, train={"learning_rate": 1.0}) for _, _, run in study.experiments()} == {
+        replace(recipe("quickstart").arms["dense"], train={"learning_rate": 1.0, "seed": 100})
+    }
+    assert study.compared == tuple((f"rate_{rate}", "rate_0.04") for rate in (0.01, 0.02, 0.08))
+
+
 def test_override_changes_every_arm_and_derives_the_twin_anew() -> None:
     study = override(smoke(), ["model.top_k=3", "train.num_steps=7", "seeds=[5]"])
     assert study.arms["dense"].model == dense_twin(study.arms["sparse"].model)

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from glam.records import HeldoutPoint, StepMetrics
 from glam.store import Store
-from workers.tracking import ArtifactError, Status, TrackedRun, Tracker, tracking_address
+from workers.tracking import ArtifactError, Status, TrackedRun, Tracker, tracking_address, without_passwords
 
 FAILURES = (MlflowException, SQLAlchemyError, ArtifactError, OSError)
 """What comes of a server or a bucket that is gone, and of a database that is locked, read-only or damaged."""
@@ -34,10 +34,11 @@ class Live:
             return work()
         except FAILURES as error:
             self.lost = True
-            words = " ".join(str(error).split())[:MAX_CHARACTERS]
+            words = without_passwords(" ".join(str(error).split()))[:MAX_CHARACTERS]
+            place = without_passwords(tracking_address(self._store.root))
             self._warn(
-                f"MLflow at {tracking_address(self._store.root)} fails ({words}). The run goes on and the store keeps "
-                f"everything: `glam sync {self._study} --store {self._store.root}` brings it into MLflow later"
+                f"MLflow at {place} fails ({words}). The run goes on and the store keeps everything: "
+                f"`glam sync {self._study} --store {self._store.root}` brings it into MLflow later"
             )
             return None
 

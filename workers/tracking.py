@@ -6,6 +6,7 @@ Importing this module imports MLflow (3 s): import it late.
 
 import logging
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,6 +68,11 @@ def tracking_address(store_root: Path) -> str:
     return stack.mlflow if stack is not None else mlflow_database(store_root.absolute())
 
 
+def without_passwords(text: str) -> str:
+    """The text, with *** for the user and password of every address in it."""
+    return re.sub(r"://[^\s/]*@", "://***@", text)
+
+
 def registered_run(store_root: Path, name: str) -> tuple[str, str]:
     """(fingerprint of the run, hash of its manifest) of `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
 
@@ -79,7 +85,8 @@ def registered_run(store_root: Path, name: str) -> tuple[str, str]:
     try:
         version = client.get_model_version_by_alias(model, alias) if at else client.get_model_version(model, number)
     except MlflowException as error:
-        raise ValueError(f"{name}: {str(error).splitlines()[0]} ({address}); `glam run` registers models") from error
+        reason = without_passwords(f"{str(error).splitlines()[0]} ({address})")
+        raise ValueError(f"{name}: {reason}; `glam run` registers models") from None  # its traceback names the address
     if FINGERPRINT_TAG not in version.tags:
         raise ValueError(f"{name} was not registered by glam: version {version.version} has no {FINGERPRINT_TAG}")
     return version.tags[FINGERPRINT_TAG], version.tags[MANIFEST_TAG]

@@ -22,7 +22,7 @@ def sync(
     from workers.live import FAILURES
     from workers.studies import remembered, title
     from workers.sync import sync as bring
-    from workers.tracking import Tracker, tracking_address
+    from workers.tracking import Tracker, tracking_address, without_passwords
 
     opened = open_store(store)
     studies = [
@@ -39,8 +39,8 @@ def sync(
             brought += bring(study, stages, opened, Tracker.open(opened.root, study.name))
         except FAILURES as error:
             failed += 1
-            place, reason = tracking_address(opened.root), " ".join(str(error).split())
-            typer.echo(f"glam: {title(study, stages)}: MLflow at {place} fails: {reason}", err=True)
+            words = f"MLflow at {tracking_address(opened.root)} fails: {' '.join(str(error).split())}"
+            typer.echo(f"glam: {title(study, stages)}: {without_passwords(words)}", err=True)
     if as_json:
         print_json({"brought": brought})
     else:

@@ -40,6 +40,8 @@ ENERGY = "energy.jsonl"
 HELDOUT = "heldout.jsonl"
 HELDOUT_ROWS = "heldout_rows.jsonl"
 SPECIALIZATION = "specialization.json"
+MAX_RECORDS = 2_000
+"""Of a run's steps, unless it is told how many: what a curve is drawn from, and what MLflow is told."""
 
 
 class BatchSource(Protocol):
@@ -187,7 +189,7 @@ class _Log:
     """Writes records of a run and makes those of a step."""
 
     def __init__(self, run: Run, group: ParallelGroup, clock: Clock, device: torch.device):
-        self.every = run.options.log_every or max(1, run.config.num_steps // 200)
+        self.every = run.options.log_every or -(-run.config.num_steps // MAX_RECORDS)
         self._run = run
         self._is_first = group.is_first
         self._clock = clock

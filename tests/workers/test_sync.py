@@ -175,7 +175,7 @@ def test_a_server_that_is_not_there_is_told_once_and_waited_for_no_more(
     study: Study, stages: StudyStages, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (port,) = free_ports(1)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://somebody:p%40ss@127.0.0.1:{port}")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     told: list[str] = []
     live = Live(store, study.name, told.append)
@@ -184,6 +184,8 @@ def test_a_server_that_is_not_there_is_told_once_and_waited_for_no_more(
     run.finish()
     assert live.lost
     assert len(told) == 1
+    assert f"MLflow at http://***@127.0.0.1:{port} fails" in told[0]
+    assert "p%40ss" not in told[0]
     assert f"`glam sync tiny --store {store.root}`" in told[0]
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert title(study, stages) in sync(study, stages, store, Tracker.open(store.root, study.name))
