@@ -7,7 +7,7 @@ re-checks. Change one through `replace()`, which checks again. No torch, no path
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -430,7 +430,7 @@ class EvalConfig(Config):
 
     tasks: tuple[str, ...] = ("heldout", "last_word", "continuation", "name_function")
     """Keys of `glam.evaluation.TASKS`."""
-    shots: tuple[int, ...] = (0, 1, 4)
+    shots: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1, 4)
     """Demonstrations before each example, for the tasks that take any."""
     max_examples: int | None = Field(default=200, ge=1)
     """Of each task, drawn by seed; None: all there are."""

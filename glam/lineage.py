@@ -13,7 +13,7 @@ from glam.config import Config, DataConfig, EvalConfig, Experiment, replace
 from glam.data import benchmarks
 from glam.data.identity import source_identity
 from glam.data.mixture import mixture_weights
-from glam.evaluation.names import identity, settings_of, takes_shots
+from glam.evaluation.names import identity, scoring, settings_of, takes_shots
 from glam.inference import InferenceConfig
 from glam.records import Machine, Manifest
 from glam.store import Folder, FolderReference, Store, fingerprint, library_versions
@@ -221,7 +221,8 @@ def score_stages(subject: RunStage | Checkpoint, judged: EvalConfig) -> Iterator
     for task in judged.tasks:
         settings = settings_of(task, judged)
         questions = identity(task, settings)
-        asked = {"seed": judged.seed, "max_examples": judged.max_examples}
+        asked: dict[str, Any] = {"seed": judged.seed, "max_examples": judged.max_examples}
+        asked["scoring"] = scoring(task, settings.prompts)
         if questions is not None:
             asked |= {"questions": questions.asked, "prompts": settings.prompts}
         for num_shots in judged.shots if takes_shots(task) else (0,):

@@ -7,19 +7,30 @@ also be named after the split it holds. `glam benchmarks fetch` writes them from
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 Row = Mapping[str, Any]
 Kind = type | tuple[type, ...]
-Stamp = tuple[tuple[str, int, int], ...]
+Stamp = tuple[tuple[str, int, int, int, int], ...]
 ASKED, POOL = "eval", "train"
 """Names of a task's two files."""
 
 
 class BenchmarkError(ValueError):
     """A file of a benchmark that cannot be used; the message names task, file, row and field."""
+
+
+@contextmanager
+def foreseeing_no_shape(where: str) -> Iterator[None]:
+    """Raises BenchmarkError, naming the row, for what comes of a field whose shape is not the published one."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise BenchmarkError(f"{where}: {said}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +65,10 @@ class Benchmark:
         return [] if file is None else list(self._rows(file, task))
 
     def stamp(self, folder: Path, task: str) -> Stamp:
-        """Changes when a file does."""
+        """Changes when a file does, also where its time and size are made to stay."""
         files = (self._find(folder, task, (self.split, ASKED)), self._find(folder, task, (self.pool or POOL, POOL)))
-        return tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files if file is not None)
+        found = [(str(file), file.stat()) for file in files if file is not None]
+        return tuple((name, at.st_mtime_ns, at.st_ctime_ns, at.st_ino, at.st_size) for name, at in found)
 
     def _file(self, folder: Path, task: str, names: tuple[str, ...]) -> Path:
         file = self._find(folder, task, names)
@@ -86,10 +98,8 @@ class Benchmark:
     def _expanded(self, record: Row, where: str) -> list[Row]:
         if self.expand is None:
             return [record]
-        try:
+        with foreseeing_no_shape(where):
             return list(self.expand(record))
-        except ValueError as error:
-            raise BenchmarkError(f"{where}: {error}") from error
 
     def _record(self, line: bytes, where: str) -> Row:
         try:
@@ -110,12 +120,10 @@ class Benchmark:
         return record
 
     def _named(self, row: Row, where: str, number: int, seen: dict[str, int]) -> Row:
-        try:
+        with foreseeing_no_shape(where):
             given = "" if self.id is None else self.id(row)
             cluster = None if self.cluster is None else self.cluster(row)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise BenchmarkError(f"{where}: {error}") from error
-        mark = given or content_mark(row)
+            mark = given or content_mark(row)
         if mark in seen:
             if given:
                 raise BenchmarkError(f"{where}: its id {mark!r} is that of row {seen[mark]} too")

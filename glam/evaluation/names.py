@@ -28,6 +28,11 @@ def takes_shots(task: str) -> bool:
     return find_task(task).takes_shots
 
 
+def scoring(task: str, prompts: Prompts) -> dict[str, object]:
+    """What decides a score besides the items. Raises ValueError for an unknown task."""
+    return find_task(task, prompts).scoring
+
+
 def asks_files(task: str) -> bool:
     """Whether a task is a benchmark's, not about held-out text. Raises ValueError for an unknown task."""
     found = find_task(task)

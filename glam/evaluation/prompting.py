@@ -99,8 +99,8 @@ def build_prompt(
     """
     shown = list(demonstrations)
     while True:
-        text = SEPARATOR.join([*(each.solved for each in shown), item.context(0, demonstrations=bool(demonstrations))])
-        requests = tuple(_requests(item, shown, tokenizer, split or split_choice, asked_with=bool(demonstrations)))
+        text = SEPARATOR.join([*(each.solved for each in shown), item.context(0, demonstrations=bool(shown))])
+        requests = tuple(_requests(item, shown, tokenizer, split or split_choice))
         longest = max(len(context) + len(continuation) for context, continuation in requests)
         excess = longest + max_new_tokens - sequence_length - (1 if item.choices else 0)
         if excess <= 0 or not shown:
@@ -109,14 +109,14 @@ def build_prompt(
 
 
 def _requests(
-    item: Item, shown: Sequence[Item], tokenizer: Tokenizer, split: "Split", *, asked_with: bool
+    item: Item, shown: Sequence[Item], tokenizer: Tokenizer, split: "Split"
 ) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     before = "".join(each.solved + SEPARATOR for each in shown)
     start = (tokenizer.end_of_text,)
     if not item.choices:
-        return [((*start, *tokenizer.encode(before + item.context(0, demonstrations=asked_with))), ())]
+        return [((*start, *tokenizer.encode(before + item.context(0, demonstrations=bool(shown)))), ())]
     parts = [
-        split(tokenizer, before + item.context(place, demonstrations=asked_with), choice)
+        split(tokenizer, before + item.context(place, demonstrations=bool(shown)), choice)
         for place, choice in enumerate(item.choices)
     ]
     return [((*start, *context), tuple(choice)) for context, choice in parts]

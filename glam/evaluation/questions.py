@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from glam.config import EvalConfig
-from glam.evaluation.benchmark import Benchmark, BenchmarkError, Row, Stamp
+from glam.evaluation.benchmark import Benchmark, BenchmarkError, Row, Stamp, foreseeing_no_shape
 from glam.evaluation.remembered import remembered
 from glam.evaluation.task import AskingTask, Item, draw_key, drawn
 from glam.records import Document
@@ -121,14 +121,6 @@ def _pool_of(task: AskingTask, folder: Path, _stamp: Stamp) -> tuple[Item, ...]:
 
 def _items(task: AskingTask, rows: Iterable[Row]) -> Iterator[Item]:
     for row in rows:
-        try:
-            yield task.item(row)
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            IndexError,
-            AttributeError,
-        ) as error:  # of a shape that was not foreseen
-            said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-            raise BenchmarkError(f"{row['where']}: {said}") from error
+        with foreseeing_no_shape(row["where"]):
+            item = task.item(row)
+        yield item

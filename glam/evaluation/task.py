@@ -99,6 +99,11 @@ class MultipleChoice:
     paper: Paper | None = None
     takes_shots: ClassVar[bool] = True
 
+    @property
+    def scoring(self) -> dict[str, object]:
+        """What decides a score besides the items."""
+        return {"normalise": self.normalise, "metric": self.metric, "also": dict(self.also)}
+
     def item(self, row: Row) -> Item:
         """The question of a row. Raises ValueError saying what is wrong with it."""
         choices, answer = tuple(self.choices(row)), self.answer(row)
@@ -130,6 +135,8 @@ class Completion:
     metric: ClassVar[str] = "accuracy"
     paper: Paper | None = None
     takes_shots: ClassVar[bool] = True
+    scoring: ClassVar[dict[str, object]] = {"metric": "accuracy"}
+    """What decides a score besides the items."""
 
     def item(self, row: Row) -> Item:
         """The question of a row. Raises ValueError saying what is wrong with it."""
@@ -163,6 +170,11 @@ class Generation:
     takes_shots: ClassVar[bool] = True
 
     @property
+    def scoring(self) -> dict[str, object]:
+        """What decides a score besides the items."""
+        return {"metrics": list(self.metrics), "stop": list(self.stop), "max_new_tokens": self.max_new_tokens}
+
+    @property
     def metric(self) -> str:
         """The name of the task's value."""
         return next(iter(self.metrics))
@@ -191,6 +203,8 @@ class HeldoutLikelihood:
     metric: ClassVar[str] = "cross_entropy"
     paper: ClassVar[Paper | None] = None
     takes_shots: ClassVar[bool] = False
+    scoring: ClassVar[dict[str, object]] = {"metric": "cross_entropy"}
+    """What decides a score."""
 
 
 AskingTask = MultipleChoice | Completion | Generation

@@ -1,6 +1,7 @@
 """Files of a benchmark: what is wrong with one is said with task, file, row and field."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,13 @@ from glam.config import EvalConfig
 from glam.evaluation.benchmark import BenchmarkError
 from glam.evaluation.names import identity
 from glam.evaluation.questions import from_files
+from glam.evaluation.task import AskingTask
 from glam.evaluation.tasks.arc import ARC_EASY
+from glam.evaluation.tasks.coqa import COQA
 from glam.evaluation.tasks.piqa import PIQA
 from glam.evaluation.tasks.record import RECORD
 
+BENCHMARKS = Path(__file__).parent / "benchmarks"
 ROW = {
     "id": "q1",
     "question": "Which of these floats?",
@@ -65,6 +69,24 @@ def test_a_number_that_is_a_truth_value_is_refused(tmp_path: Path) -> None:
         from_files(PIQA, written(tmp_path, row, task="piqa"), ALL)
 
 
+@pytest.mark.parametrize(
+    ("task", "row", "message"),
+    [
+        (PIQA, {"goal": "a \ud83d", "sol1": "b", "sol2": "c", "label": 0}, "surrogates not allowed"),
+        (COQA, {"additional_answers": 5}, "TypeError"),
+        (COQA, {"additional_answers": "0"}, ""),
+        (COQA, {"answers": {"input_text": 7}}, ""),
+    ],
+)
+def test_a_shape_that_nobody_foresaw_is_named_with_its_row(
+    task: AskingTask, row: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    published = json.loads((BENCHMARKS / task.name / "eval.jsonl").read_text("utf-8").splitlines()[0])
+    folder = written(tmp_path, published, {**published, "id": "other", **row}, task=task.name)
+    with pytest.raises(BenchmarkError, match=rf"{task.name}: .*eval\.jsonl row 2: .*{message}"):
+        from_files(task, folder, ALL)
+
+
 def test_a_nested_field_that_is_missing_is_named(tmp_path: Path) -> None:
     row = {"passage": "Ann met Bo.", "query": "@placeholder left.", "entities": ["Ann"], "answers": ["Ann"], "idx": {}}
     with pytest.raises(BenchmarkError, match=r"record: .* row 1: no field 'idx\.passage'"):
@@ -102,3 +124,9 @@ def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
     assert identity("arc_easy", settings) != before
     written(tmp_path, ROW)
     assert identity("arc_easy", settings) == before
+    file = tmp_path / "arc_easy" / "eval.jsonl"
+    times = file.stat()
+    written(tmp_path, {**ROW, "answerKey": "B"})
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert file.stat().st_size == times.st_size
+    assert identity("arc_easy", settings) != before, "as `rsync -t` and `tar` leave it"

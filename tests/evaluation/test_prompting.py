@@ -102,6 +102,9 @@ def test_demonstrations_may_change_the_form_of_the_question(tokenizer):
     )
     assert build_prompt(asked, [], tokenizer=tokenizer, sequence_length=99).text == "he saw a"
     assert build_prompt(asked, POOL[:1], tokenizer=tokenizer, sequence_length=99).text.endswith("he saw a ____. ->")
+    alone = build_prompt(asked, POOL[:1], tokenizer=tokenizer, sequence_length=5)
+    assert (alone.demonstrations, alone.text) == ((), "he saw a"), "one that does not fit is not there"
+    assert alone.requests == build_prompt(asked, [], tokenizer=tokenizer, sequence_length=5).requests
 
 
 def test_a_choice_is_cut_out_of_the_encoding_of_the_whole(tokenizer):

@@ -62,6 +62,7 @@ def test_recipes_are_listed_for_people_and_machines() -> None:
         "ladder_1m",
         "ladder_4m",
         "ladder_16m",
+        "learning_rates",
         "local_mixture",
         "quickstart",
         "smoke",

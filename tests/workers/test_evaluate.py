@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace as with_
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
@@ -12,6 +13,7 @@ import ray
 from glam.analysis.evidence import ITEMS, RESULT
 from glam.config import EvalConfig
 from glam.energy.meter import open_meter
+from glam.evaluation.tasks import TASKS as ALL_TASKS
 from glam.lineage import Checkpoint, ScoreStage, score_stages
 from glam.records import EnergyCovers, EnergyMethod, EnergyReading, EvalResult, ItemScore, Scored
 from glam.store import Store
@@ -276,6 +278,27 @@ def test_the_wording_is_in_the_key_only_where_it_differs(folder) -> None:
         keys.append([score.stage.reference.fingerprint for score in score_stages(named(folder), judged)])
     same = [one == two for one, two in zip(*keys, strict=True)]
     assert same == [False] * 3 + [True] * 3  # the harness's wording of WiC is not ours to give
+
+
+@pytest.mark.parametrize(
+    ("task", "change"),
+    [
+        ("copa", {"normalise": "tokens"}),
+        ("piqa", {"also": {}}),
+        ("triviaqa", {"max_new_tokens": 9}),
+        ("triviaqa", {"stop": ("x",)}),
+    ],
+)
+def test_how_an_answer_is_scored_is_in_the_key(
+    folder, task: str, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keys() -> list[str]:
+        judged = EvalConfig(tasks=(task, "wic"), shots=(0,), benchmarks=str(BENCHMARKS))
+        return [score.stage.reference.fingerprint for score in score_stages(named(folder), judged)]
+
+    before = keys()
+    monkeypatch.setitem(ALL_TASKS, task, with_(ALL_TASKS[task], **change))
+    assert [one == two for one, two in zip(before, keys(), strict=True)] == [False, True]
 
 
 def test_only_shots_read_the_examples_to_show(folder, tmp_path) -> None:
