@@ -1,8 +1,10 @@
 """lm-evaluation-harness on a checkpoint of ours (extra `lm-eval`): its tasks, prompts and scoring; our engine."""
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -24,8 +26,7 @@ LOCAL: Mapping[str, tuple[str, str]] = {
     "lambada_openai": ("lambada", "test"),
     "race": ("race_high", "test"),
 }
-"""Its tasks that read files: our name of the task, and its split. Those of race hold all questions of an article in a
-line (`problems`), the others are as our tasks read them."""
+"""Its tasks that read files: our name of the task, and its split. All are as our tasks read them."""
 
 
 class HarnessModel(TemplateLM):
@@ -104,6 +105,25 @@ class HarnessModel(TemplateLM):
         return ids[-length:]
 
 
+def run_each(model: HarnessModel, tasks: Sequence[str], **how: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """The results of `run_harness` for one task after the other, and the reasons of those that failed, by task.
+
+    Raises ValueError for a task that the harness does not know, before any is run.
+    """
+    _check(tasks)
+    found: dict[str, Any] = {"results": {}}
+    failures: dict[str, str] = {}
+    for task in tasks:
+        try:
+            results = run_harness(model, [task], **how)
+        except Exception as error:  # its tasks are code of many hands
+            failures[task] = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            continue
+        for name, part in results.items():
+            found[name] = {**found.get(name, {}), **part} if isinstance(part, dict) else part
+    return found, failures
+
+
 def run_harness(
     model: HarnessModel,
     tasks: Sequence[str],
@@ -116,18 +136,20 @@ def run_harness(
 
     Raises ValueError for a task that it does not know.
     """
+    _check(tasks)
     manager = _manager()
-    for task in tasks:
-        if task not in manager.all_tasks:
-            raise ValueError(f"lm-evaluation-harness has no task {task!r}")
-    found = simple_evaluate(
-        model=model,
-        tasks=[_local(task, data, manager) if data is not None and task in LOCAL else task for task in tasks],
-        num_fewshot=num_shots,
-        limit=limit,
-        bootstrap_iters=0,
-        task_manager=manager,
-    )
+    with TemporaryDirectory(prefix="glam-harness-") as place:
+        found = simple_evaluate(
+            model=model,
+            tasks=[
+                _local(task, data, manager, Path(place)) if data is not None and task in LOCAL else task
+                for task in tasks
+            ],
+            num_fewshot=num_shots,
+            limit=limit,
+            bootstrap_iters=0,
+            task_manager=manager,
+        )
     assert found is not None, "only ranks above 0 are given nothing"
     return dict(found)
 
@@ -138,8 +160,14 @@ def _manager() -> TaskManager:
     return TaskManager()
 
 
-def _local(task: str, data: Path, manager: TaskManager) -> dict[str, Any]:
-    """The task's own configuration, but for where its rows come from."""
+def _check(tasks: Sequence[str]) -> None:
+    for task in tasks:
+        if task not in _manager().all_tasks:
+            raise ValueError(f"lm-evaluation-harness has no task {task!r}")
+
+
+def _local(task: str, data: Path, manager: TaskManager, place: Path) -> dict[str, Any]:
+    """The task's own configuration, but for where its rows come from; what has to be written for it goes to `place`."""
     name, split = LOCAL[task]
     described = manager.task_index[task].yaml_path
     assert described is not None, f"{task} is described by a file"
@@ -147,7 +175,10 @@ def _local(task: str, data: Path, manager: TaskManager) -> dict[str, Any]:
     files = {"train": data / name / "train.jsonl", split: data / name / "eval.jsonl"}
     if not files[split].exists():
         raise ValueError(f"{task}: no {files[split]}")
-    found = {part: str(file) for part, file in files.items() if file.exists()}
+    there = {part: file for part, file in files.items() if file.exists()}
+    if task == "race":
+        there = {part: _problems(file, place / f"{part}.jsonl") for part, file in there.items()}
+    found = {part: str(file) for part, file in there.items()}
     return {
         **config,
         "training_split": config.get("training_split") or ("train" if "train" in found else None),
@@ -155,6 +186,22 @@ def _local(task: str, data: Path, manager: TaskManager) -> dict[str, Any]:
         "dataset_name": None,
         "dataset_kwargs": {"data_files": found},
     }
+
+
+def _problems(published: Path, written: Path) -> Path:
+    """RACE as the harness reads it, an article and the questions about it in a line: here one question a line."""
+    with open(published, "rb") as rows, open(written, "w", encoding="utf-8") as lines:
+        for number, line in enumerate(rows, start=1):
+            try:
+                row = json.loads(line)
+                asked = {part: row[part] for part in ("question", "answer", "options")}
+                lines.write(json.dumps({"article": row["article"], "problems": str([asked])}) + "\n")
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(
+                    f"race: {published} row {number}: {type(error).__name__}: {error}; it has to have article, "
+                    "question, options and answer"
+                ) from error
+    return written
 
 
 def _alike(requests: Sequence[Instance]) -> dict[tuple[tuple[str, ...], int], list[int]]:

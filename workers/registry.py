@@ -13,6 +13,7 @@ from glam.records import RunSummary
 from glam.store import Folder, library_versions
 from workers.tracking import FINGERPRINT_TAG, MANIFEST_TAG, TrackedRun, Tracker, writing_artifacts
 
+LOSS_TAG, DATA_TAG = "heldout_loss", "data"
 MODEL_CODE = Path(__file__).with_name("registered_model.py")
 MODEL_LIBRARIES = ("mlflow", "numpy", "pandas", "pydantic", "safetensors", "tokenizers", "torch")
 MODEL_SIGNATURE = ModelSignature(
@@ -38,23 +39,27 @@ def register(
     tags: Mapping[str, str],
     card: str,
     aliases: Sequence[str],
+    loss: float | None,
 ) -> tuple[str, bool]:
     """The version that stands for a complete run folder, found by its manifest or made, and whether it was made.
 
-    Tags and card become these; the aliases (`dense`, `sparse`, `best`) are moved to it. Raises ArtifactError where
-    its files cannot be written.
+    Tags and card become these. The aliases (`dense`, `sparse`, `best`) are moved to it, but not from a version with a
+    lower held-out loss on the same data, such as one of more steps. Raises ArtifactError where files cannot be written.
     """
     client, manifest_hash = tracker.client, folder.manifest_hash()
     found = _find(tracker, model_name, manifest_hash)
     version = found or _make(tracker, run, folder, model_name, store_root)
     wanted = {**tags, FINGERPRINT_TAG: folder.reference.fingerprint, MANIFEST_TAG: manifest_hash}
+    if loss is not None:
+        wanted[LOSS_TAG] = repr(loss)
     for key, value in wanted.items():
         if version.tags.get(key) != (short := value[:MAX_CHARACTERS]):
             client.set_model_version_tag(model_name, version.version, key, short)
     if version.description != card:
         client.update_model_version(model_name, version.version, description=card)
     for alias in aliases:
-        client.set_registered_model_alias(model_name, alias, version.version)
+        if not _is_better(_holder(tracker, model_name, alias), wanted):
+            client.set_registered_model_alias(model_name, alias, version.version)
     return str(version.version), found is None
 
 
@@ -72,6 +77,19 @@ def aliases(summaries: Sequence[RunSummary]) -> list[list[str]]:
 
 def _lowest(runs: Iterable[tuple[int, RunSummary]]) -> int:
     return min(runs, key=lambda run: float("inf") if run[1].heldout_loss is None else run[1].heldout_loss)[0]
+
+
+def _holder(tracker: Tracker, model_name: str, alias: str) -> ModelVersion | None:
+    if alias not in tracker.client.get_registered_model(model_name).aliases:
+        return None
+    return tracker.client.get_model_version_by_alias(model_name, alias)
+
+
+def _is_better(holder: ModelVersion | None, wanted: Mapping[str, str]) -> bool:
+    """Whether a version has a lower loss on the same data than one with these tags."""
+    if holder is None or holder.tags.get(DATA_TAG) != wanted.get(DATA_TAG) or LOSS_TAG not in holder.tags:
+        return False
+    return LOSS_TAG not in wanted or float(holder.tags[LOSS_TAG]) < float(wanted[LOSS_TAG])
 
 
 def _find(tracker: Tracker, model_name: str, manifest_hash: str) -> ModelVersion | None:

@@ -168,6 +168,7 @@ class _Sync:
             tags={**run_tags(run), **verdict, "commit": commits([folder])},
             card=model_card(facts, max_characters=MAX_CHARACTERS),
             aliases=names,
+            loss=summary.heldout_loss,
         )
         tracked.log_files({"card.md": model_card(facts)})
         if is_new:

@@ -147,21 +147,27 @@ def _harness(folder: Path, tasks: tuple[str, ...], given: Mapping[str, Any], lim
     import torch
     from lm_eval.utils import make_table
 
-    from workers.harness import HarnessModel, run_harness
+    from workers.harness import HarnessModel, run_each
     from workers.judged import JudgedModel
 
     torch.set_num_threads(available_cpus())
     model = HarnessModel(JudgedModel(folder))
     data = None if "benchmarks" not in given else Path(given["benchmarks"])
-    found = run_harness(model, tasks, num_shots=shots[0] if shots else None, limit=limit, data=data)
+    found, failures = run_each(model, tasks, num_shots=shots[0] if shots else None, limit=limit, data=data)
     if as_json:
-        print_json({"checkpoint": str(folder), "num_cut": model.num_cut, "results": found["results"]})
-        return
-    typer.echo(make_table(found))
-    if model.num_cut:
-        typer.echo(
-            f"{model.num_cut} prompts were too long for the model and lost their beginning, as the harness does it"
-        )
+        results = {**found["results"], **{task: {"failed": reason} for task, reason in failures.items()}}
+        print_json({"checkpoint": str(folder), "num_cut": model.num_cut, "results": results})
+    else:
+        if found["results"]:
+            typer.echo(make_table(found))
+        if model.num_cut:
+            typer.echo(
+                f"{model.num_cut} prompts were too long for the model and lost their beginning, as the harness does it"
+            )
+        for task, reason in failures.items():
+            typer.echo(f"glam: {task} failed: {reason}", err=True)
+    if failures:
+        raise typer.Exit(1)
 
 
 def _result(folder: Folder) -> EvalResult:

@@ -1,6 +1,9 @@
 """Our wording and scoring is lm-evaluation-harness's, item by item; the model behind it is computed row by row."""
 
 import os
+import re
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from glam.evaluation.names import find_task
 from glam.evaluation.runner import examination
 from glam.records import ItemScore
 from tests.workers.checkpoints import BENCHMARKS, tiny_checkpoint
-from workers.harness import LOCAL, HarnessModel, run_harness
+from workers.harness import LOCAL, HarnessModel, run_each, run_harness
 from workers.judged import JudgedModel
 
 CLEAR_MARGIN = 1e-3
@@ -69,10 +72,22 @@ def assert_judged_alike(
             assert asked == [(item.prompt or "") + choice for choice in item.choices]
         likelihoods = [float(response[0][0]) for response in sample["resps"]]
         assert item.log_likelihoods == pytest.approx(likelihoods, abs=1e-3)
-        if item.margin is None or abs(item.margin) > CLEAR_MARGIN:
+        if len(likelihoods) == 1:  # of one text, which is written or is not
             assert sample["acc"] == item.value
-        if "acc_norm" in sample:
+            continue
+        if is_clear(likelihoods):
+            assert item.chosen == likelihoods.index(max(likelihoods)), "the same choice, not only as right or as wrong"
+            assert sample["acc"] == item.value
+        if "acc_norm" in sample and is_clear(
+            [value / len(choice) for value, choice in zip(likelihoods, item.choices, strict=True)]
+        ):
             assert sample["acc_norm"] == item.others["accuracy_normalised"]
+
+
+def is_clear(scores: Sequence[float]) -> bool:
+    """Whether rounding cannot change which is the highest."""
+    *_, second, first = sorted(scores)
+    return first - second > CLEAR_MARGIN
 
 
 @pytest.mark.parametrize("task", ALIKE)
@@ -92,6 +107,31 @@ def test_real_items_are_worded_and_judged_alike(task: str, judged: JudgedModel) 
     assert_judged_alike(judged, task, REAL, num_shots=0 if task == "lambada_openai" else 5, limit=20)
 
 
+def published_race(folder: Path, *spoilt: str) -> Path:
+    shutil.copytree(BENCHMARKS / "race_high", folder / "race_high")
+    with (folder / "race_high" / "eval.jsonl").open("a") as rows:
+        rows.writelines(line + "\n" for line in spoilt)
+    return folder
+
+
+def test_race_reads_the_published_rows(judged: JudgedModel, tmp_path: Path) -> None:
+    found = run_harness(HarnessModel(judged), ["race"], num_shots=0, limit=None, data=published_race(tmp_path))
+    num_rows = len((tmp_path / "race_high" / "eval.jsonl").read_text().splitlines())
+    assert found["n-samples"]["race"]["effective"] == num_rows
+
+
+def test_a_task_that_fails_leaves_the_others_their_results(judged: JudgedModel, tmp_path: Path) -> None:
+    data = published_race(tmp_path, '{"article": "An article."}')
+    shutil.copytree(BENCHMARKS / "piqa", data / "piqa")
+    found, failures = run_each(HarnessModel(judged), ["copa", "race", "piqa"], num_shots=0, limit=2, data=data)
+    assert set(found["results"]) == {"piqa"}
+    assert failures.keys() == {"copa", "race"}
+    assert re.search(r"copa: no .*eval\.jsonl", failures["copa"])
+    assert re.search(r"race: .*eval\.jsonl row \d+: KeyError: 'question'", failures["race"])
+
+
 def test_a_task_that_the_harness_does_not_have_is_named(judged: JudgedModel) -> None:
+    with pytest.raises(ValueError, match="has no task 'arc_medium'"):
+        run_each(HarnessModel(judged), ["piqa", "arc_medium"], num_shots=0, limit=None)
     with pytest.raises(ValueError, match="has no task 'arc_medium'"):
         run_harness(HarnessModel(judged), ["arc_medium"], num_shots=0, limit=None)

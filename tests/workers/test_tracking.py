@@ -135,6 +135,7 @@ def test_a_registered_version_is_a_pointer_that_completes_text_and_notices_anoth
             tags={"arm": "sparse"},
             card="# A card",
             aliases=["sparse", "best"],
+            loss=4.5,
         )
 
     version, _ = put()
@@ -173,6 +174,19 @@ def test_a_registered_version_is_a_pointer_that_completes_text_and_notices_anoth
             mlflow.pyfunc.load_model("models:/glam-quickstart@sparse")
     finally:
         mlflow.set_tracking_uri(None)
+
+
+def test_an_alias_stays_with_the_better_one_of_the_same_data(tracker: Tracker, tmp_path: Path) -> None:
+    versions = []
+    for number, (data, loss) in enumerate([("d1", 4.0), ("d1", 5.0), ("d1", None), ("d1", 3.5), ("d2", 6.0)]):
+        mark = f"{number}" * 16
+        with Store(tmp_path).claim("runs", "sparse-s0", mark) as folder:
+            folder.commit(config={}, revision=1)
+        run = tracker.start_run("sparse-s0", fingerprint=mark)
+        told = {"model_name": "glam-x", "store_root": tmp_path, "card": "# A card", "aliases": ["best"]}
+        versions.append(register(tracker, run, folder, tags={"data": data}, loss=loss, **told)[0])
+        best = tracker.client.get_model_version_by_alias("glam-x", "best")
+        assert str(best.version) == versions[[0, 0, 0, 3, 4][number]]
 
 
 def test_mlflow_reads_no_pickle():

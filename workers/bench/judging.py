@@ -103,7 +103,6 @@ def harness(
     """The harness on the same weights. Fact: the share of right answers."""
     asked = Batched(_judged(store, model))
     asked.batch_size = batch_size
-    data = _problems(data) if task == "race" else data
     return lambda: _accuracy(asked, data, task, num_shots, limit)
 
 
@@ -123,7 +122,6 @@ def harness_of_transformers(
         max_length=ours.sequence_length,
         device="cpu",
     )
-    data = _problems(data) if task == "race" else data
     return lambda: _accuracy(asked, data, task, num_shots, limit)
 
 
@@ -201,23 +199,6 @@ def _accuracy(asked: Any, data: str, task: str, num_shots: int, limit: int | Non
     logging.disable(logging.WARNING)  # it reports every setting that it overrides
     found = run_harness(asked, [task], num_shots=num_shots, limit=limit, data=Path(data))
     return {"accuracy": found["results"][task]["acc,none"]}
-
-
-def _problems(data: str) -> str:
-    """A folder with RACE as the harness reads it: an article and its questions in a line, here one."""
-    place = Path(_scratch().name) / "problems" / "race_high"
-    place.mkdir(parents=True, exist_ok=True)
-    for name in ("train.jsonl", "eval.jsonl"):
-        rows = [json.loads(line) for line in (Path(data) / "race_high" / name).read_text("utf-8").splitlines()]
-        lines = [
-            {
-                "article": row["article"],
-                "problems": str([{part: row[part] for part in ("question", "answer", "options")}]),
-            }
-            for row in rows
-        ]
-        (place / name).write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-    return str(place.parent)
 
 
 def _examined(judged: JudgedModel, data: str, task: str, num_shots: int, limit: int | None, prompts: str) -> Asking:
