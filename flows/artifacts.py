@@ -47,8 +47,14 @@ def show_links(order: Order, live: Live, parent: LiveRun) -> None:
     stack = read_stack(order.store.root)
     if stack is None:
         return
-    page = f"{stack.dashboard}/verdict?study={order.fingerprint}"
-    create_link_artifact(page, "The dashboard", key=key("dashboard", order.study.name))
+    runs = "&".join(f"runs={run.stage.reference.fingerprint}" for run in order.stages.runs)
+    page = {
+        "classify": "data",
+        "prepare": f"data?data={order.stages.data[0].shards.reference.fingerprint}",
+        "train": f"training?{runs}",
+        "evaluate": "tasks",
+    }.get(order.until, f"verdict?study={order.fingerprint}")
+    create_link_artifact(f"{stack.dashboard}/{page}", "The dashboard", key=key("dashboard", order.study.name))
     experiment = live.ask(lambda tracker: tracker.experiment_id)
     if experiment is not None and parent.run is not None:
         address = f"{stack.mlflow}/#/experiments/{experiment}/runs/{parent.run.run_id}"

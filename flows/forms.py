@@ -1,12 +1,11 @@
 """The flows that a person starts from Prefect's pages: FLOWS. Each is the one road up to its verb."""
 
-import json
 from collections.abc import Mapping
 
 from prefect import Flow, flow
 from prefect.states import State
 
-from flows.experiment import run_experiment, travel
+from flows.experiment import judged_by, run_experiment, travel
 from flows.parameters import (
     Benchmarks,
     Limit,
@@ -55,18 +54,32 @@ def evaluate(
     benchmarks: Benchmarks = "",
     settings: Settings = [],
     seeds: Seeds = [],
+    workers: Workers = 1,
+    threads: Threads = 2,
+    run_settings: RunSettings = [],
 ) -> State | None:
     """Every run of the recipe on every task at every number of shots; what is not trained yet is trained first."""
-    chosen = {"tasks": tasks, "shots": shots, "max_examples": limit, "benchmarks": benchmarks}
-    changes = [f"eval.{name}={json.dumps(value)}" for name, value in chosen.items() if value]
-    return travel(recipe, [*settings, *changes], seeds, 1, 2, [], "evaluate")
+    changes = [*settings, *judged_by(tasks, shots, limit, benchmarks)]
+    return travel(recipe, changes, seeds, workers, threads, run_settings, "evaluate")
 
 
 @flow(name="compare", flow_run_name="compare {recipe}", persist_result=False)
 @described
-def compare(recipe: RecipeName = "quickstart", settings: Settings = [], seeds: Seeds = []) -> State | None:
+def compare(
+    recipe: RecipeName = "quickstart",
+    tasks: Tasks = [],
+    shots: Shots = [],
+    limit: Limit = 0,
+    benchmarks: Benchmarks = "",
+    settings: Settings = [],
+    seeds: Seeds = [],
+    workers: Workers = 1,
+    threads: Threads = 2,
+    run_settings: RunSettings = [],
+) -> State | None:
     """The verdict of a recipe; what it lacks is made first."""
-    return travel(recipe, settings, seeds, 1, 2, [], "compare")
+    changes = [*settings, *judged_by(tasks, shots, limit, benchmarks)]
+    return travel(recipe, changes, seeds, workers, threads, run_settings, "compare")
 
 
 FLOWS: Mapping[str, Flow[..., State | None]] = {

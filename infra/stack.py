@@ -67,7 +67,8 @@ def up(store_root: Path, ports: Ports, *, host: str = LOOPBACK, say: Say = say_l
         _check_ports(site)
         _check_databases(site.settings)
         _check_bucket(site.settings)
-        _warn(site, say)
+        for danger in dangers(site):
+            say(f"WARNING: {danger}")
         stopping = exits.enter_context(_signals())
         stack = exits.enter_context(_supervised(site))
         if not _wait_until_healthy(stack, site, say, stopping):
@@ -130,13 +131,18 @@ def _check_bucket(settings: Settings) -> None:
         raise StackError(str(error)) from None
 
 
-def _warn(site: Site, say: Say) -> None:
-    if not is_loopback(site.host) and not site.settings.prefect_auth:
-        place = f"{site.host}:{site.ports.prefect}"
-        say(
-            f"WARNING: whoever reaches {place} can start code on this machine, for Prefect asks for no password: set "
-            f"{PREFECT_SERVER_AUTH}=user:password. The other pages can be read by all (docs/stack.md)."
+def dangers(site: Site) -> list[str]:
+    """What a person should know who opens the stack to other machines; nothing on loopback."""
+    if is_loopback(site.host):
+        return []
+    opened = "the dashboard and completions" if site.settings.mlflow_auth else "MLflow, the dashboard and completions"
+    found = [f"whoever reaches {site.host} reaches {opened}, which ask for no password (docs/stack.md)"]
+    if not site.settings.prefect_auth:
+        found.append(
+            f"whoever reaches {site.host}:{site.ports.prefect} can start code on this machine, for Prefect asks for no "
+            f"password: set {PREFECT_SERVER_AUTH}=user:password"
         )
+    return found
 
 
 @contextmanager

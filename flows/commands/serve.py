@@ -6,6 +6,7 @@ import typer
 
 from flows.commands.options import StorePath, open_store
 from glam.environment import LOOPBACK
+from infra.ports import is_loopback
 from infra.stack_file import Ports
 
 DEFAULT_PORT = Ports().serve
@@ -26,4 +27,6 @@ def serve(
 
     opened = open_store(store)
     typer.echo(f"Completions of {opened.root} at http://{host}:{port}")
+    if not is_loopback(host):
+        typer.echo(f"WARNING: whoever reaches {host} can ask for completions; there is no password.", err=True)
     answer(opened, port=port, host=host)

@@ -10,7 +10,7 @@ from prefect.utilities.callables import parameter_schema
 
 from flows import experiment
 from flows.artifacts import key
-from flows.experiment import travel
+from flows.experiment import judged_by, travel
 from flows.forms import FLOWS
 from flows.order import validate
 from glam.evaluation.tasks import TASKS
@@ -41,8 +41,19 @@ def test_recipes_are_a_choice_that_describes_each(name: str) -> None:
         assert f"{known}: {' '.join(make().description.split())}" in recipe["description"]
 
 
-def test_tasks_are_a_list_of_choices() -> None:
-    assert parameter_schema(FLOWS["evaluate"]).properties["tasks"]["items"]["enum"] == [*TASKS]
+@pytest.mark.parametrize("name", ["experiment", "evaluate", "compare"])
+def test_tasks_are_a_list_of_choices_wherever_something_is_judged(name: str) -> None:
+    fields = parameter_schema(FLOWS[name]).properties
+    assert fields["tasks"]["items"]["enum"] == [*TASKS]
+    assert {"shots", "limit", "benchmarks", "workers", "threads", "run_settings"} <= fields.keys()
+
+
+def test_fields_about_tasks_are_settings_of_the_study_and_empty_ones_none() -> None:
+    assert judged_by([], [], 0, "") == []
+    order = validate.fn(**{"recipe": "smoke", **NOTHING, "settings": judged_by(["last_word"], [0, 2], 7, "")})
+    assert {(each.eval.tasks, each.eval.shots, each.eval.max_examples) for each in order.study.arms.values()} == {
+        (("last_word",), (0, 2), 7)
+    }
 
 
 @pytest.mark.parametrize(

@@ -66,13 +66,20 @@ def test_links_lead_to_the_stack_where_there_is_one(store: Store, monkeypatch: p
     stack = SimpleNamespace(dashboard="http://127.0.0.1:8501", mlflow="http://127.0.0.1:5000")
     monkeypatch.setattr(artifacts, "read_stack", lambda _: stack if up else None)
     monkeypatch.setattr(artifacts, "create_link_artifact", lambda link, *_, **__: made.append(link))
-    live = SimpleNamespace(ask=lambda question: question(SimpleNamespace(experiment_id="7")))
-    parent = SimpleNamespace(run=SimpleNamespace(run_id="abc"))
+    live: Any = SimpleNamespace(ask=lambda question: question(SimpleNamespace(experiment_id="7")))
+    parent: Any = SimpleNamespace(run=SimpleNamespace(run_id="abc"))
     study = smoke()
     order = Order("smoke", study, study_stages(study), RunOptions(), store, "compare")
-    artifacts.show_links(order, cast(Any, live), cast(Any, parent))
+    artifacts.show_links(order, live, parent)
     links = [f"{stack.dashboard}/verdict?study={order.fingerprint}", f"{stack.mlflow}/#/experiments/7/runs/abc"]
     assert made == (links if up else [])
+    made.clear()
+    for until in ("classify", "prepare", "train", "evaluate"):
+        artifacts.show_links(Order("smoke", study, study_stages(study), RunOptions(), store, until), live, parent)
+    runs = [run.stage.reference.fingerprint for run in order.stages.runs]
+    shards = order.stages.data[0].shards.reference.fingerprint
+    pages = ["data", f"data?data={shards}", f"training?runs={runs[0]}&runs={runs[1]}", "tasks"]
+    assert made[::2] == ([f"{stack.dashboard}/{page}" for page in pages] if up else [])
 
 
 @pytest.mark.parametrize(

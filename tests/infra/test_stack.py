@@ -17,7 +17,8 @@ from glam.environment import LOOPBACK
 from glam.store import Store
 from infra.lifeline import ProcessRecord, end, marked
 from infra.programs import Site, programs
-from infra.stack import StackError, up
+from infra.settings import Settings
+from infra.stack import StackError, dangers, up
 from infra.stack_file import STACK_MARK, Ports, Stack, read_stack, remove_stack, write_stack
 from infra.supervision import supervisor_config
 from tests.infra.conftest import stack_ports
@@ -83,6 +84,19 @@ def test_two_servers_need_two_ports_and_ray_takes_seven():
     with pytest.raises(ValidationError, match="port 8601 is asked for by serve and by ray"):
         Ports(ray=8595)
     assert [port for server, port in PORTS.each() if server == "ray"] == list(range(16390, 16397))
+
+
+def test_opening_it_to_others_is_warned_of_by_what_asks_for_no_password(tmp_path: Path):
+    assert dangers(Site(tmp_path, PORTS)) == []
+    nothing, auth = Settings(), {"prefect_auth": "a:b"}
+    for settings, names in (
+        (nothing, ["MLflow, the dashboard and completions", "start code"]),
+        (Settings(**auth), ["MLflow, the dashboard and completions"]),
+        (Settings(**auth, mlflow_auth=True), ["reaches the dashboard and completions"]),
+    ):
+        found = dangers(Site(tmp_path, PORTS, host="192.0.2.1", settings=settings))
+        assert len(found) == len(names)
+        assert all(name in danger for name, danger in zip(names, found, strict=True))
 
 
 @pytest.mark.parametrize(
