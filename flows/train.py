@@ -60,9 +60,12 @@ def train_now(run: RunStage, context: Context) -> State | None:
         tracked.log_steps(steps)
         tracked.log_heldout(points)
 
+    def warn(words: str) -> None:
+        context.log(f"{run.arm} seed {run.seed}: {words}")
+
     try:
         with breakdowns_explained():
-            folder = train_on_ray(run, context.store, context.options, report)
+            folder = train_on_ray(run, context.store, context.options, report, warn)
     except Stopped as error:
         tracked.finish("KILLED")
         return stopped_state(error)

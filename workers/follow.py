@@ -1,6 +1,9 @@
 """What the workers of an open run have logged since one last looked, however long the run is."""
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from glam.records import Detour, HeldoutPoint, StepMetrics
@@ -8,6 +11,8 @@ from glam.store import Folder
 from glam.training.checkpoint import DETOURS
 from glam.training.loop import HELDOUT, STEPS
 
+WARNINGS = "warnings.log"
+"""In the folder of a run that met any: what its first worker warned of, a line each."""
 RecordT = TypeVar("RecordT", StepMetrics, HeldoutPoint)
 
 
@@ -17,10 +22,38 @@ class Follower:
     def __init__(self, folder: Folder):
         self._steps = _Tail(folder, STEPS, StepMetrics)
         self._points = _Tail(folder, HELDOUT, HeldoutPoint)
+        self._warnings = folder.path / WARNINGS
+        self._told_bytes = self._warnings.stat().st_size if self._warnings.exists() else 0
 
     def new(self) -> tuple[list[StepMetrics], list[HeldoutPoint]]:
         """Records that were not given back before, in order."""
         return self._steps.new(), self._points.new()
+
+    def warnings(self) -> list[str]:
+        """What was warned of since one last looked, or since the beginning of this look at the run."""
+        if not self._warnings.exists():
+            return []
+        with open(self._warnings, "rb") as file:
+            file.seek(self._told_bytes)
+            lines = file.read()
+        whole = lines[: lines.rfind(b"\n") + 1]
+        self._told_bytes += len(whole)
+        return whole.decode(errors="replace").splitlines()
+
+
+@contextmanager
+def warnings_written(folder: Folder) -> Iterator[None]:
+    """Writes what the library warns of in this process where a Follower reads it; Ray keeps workers' logs to itself."""
+    handler = logging.FileHandler(folder.path / WARNINGS, encoding="utf-8", delay=True)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    library = logging.getLogger("glam")
+    library.addHandler(handler)
+    try:
+        yield
+    finally:
+        library.removeHandler(handler)
+        handler.close()
 
 
 class _Tail(Generic[RecordT]):

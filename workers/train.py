@@ -39,7 +39,7 @@ from glam.training.stability import TrainingDiverged
 from infra.places import ray_snapshots
 from infra.processors import RAY_ADDRESS, NotEnoughResources
 from workers.finish import finish
-from workers.follow import Follower
+from workers.follow import Follower, warnings_written
 from workers.run import STOP, open_run
 from workers.signals import heard_while_ray_waits
 
@@ -52,6 +52,7 @@ SECONDS_TO_SAVE = 8.0
 """After a signal to end; what Prefect cancels is killed after 30 s. Without, the newest checkpoint is what is left."""
 
 OnMetrics = Callable[[Sequence[StepMetrics], Sequence[HeldoutPoint]], None]
+OnWarning = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ class TrainOrder:
     options: RunOptions
 
 
-def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetrics) -> Folder:
+def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetrics, on_warning: OnWarning) -> Folder:
     """The complete folder of a run, trained now if it is not there; waits if another process trains it.
 
-    `on_metrics` is called from a thread of this process with what the workers have logged since.
-    Expects a connected Ray.
+    `on_metrics` is called from a thread of this process with what the workers have logged since, `on_warning` with what
+    they warn of, such as a damaged checkpoint. Expects a connected Ray.
     """
     reference = run.stage.reference
     with store.claim(reference.kind, reference.label, reference.fingerprint) as folder:
@@ -76,7 +77,7 @@ def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetric
         order = TrainOrder(str(store.root), run, options)
         folder.remove(STOP)
         folder.remove(DIVERGED)
-        with _following(folder, on_metrics):
+        with _following(folder, on_metrics, on_warning):
             _fit(order, folder)
         finish(run, store, folder, options)
     return folder
@@ -93,6 +94,8 @@ def train_on_worker(order: TrainOrder) -> None:
             stack.enter_context(store.lock(_writer_lock(run), patience_seconds=60))
         folder = store.find("runs", run.stage.reference.fingerprint)
         assert folder is not None, "the driver claims the folder before it sends workers"
+        if group.is_first:
+            stack.enter_context(warnings_written(folder))
         reads = {read.kind: read.fingerprint for read in run.stage.reads}
         work = open_run(store, run.experiment.model, run.experiment.train, reads, folder, order.options)
         # Ray would take either for a failure and start again. Whoever asked to stop knows; the driver reads the other.
@@ -250,14 +253,16 @@ def _process_group(options: RunOptions) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _following(folder: Folder, on_metrics: OnMetrics) -> Iterator[None]:
-    """Hands over new records of an open run as they appear, and the rest at the end."""
+def _following(folder: Folder, on_metrics: OnMetrics, on_warning: OnWarning) -> Iterator[None]:
+    """Hands over new records and warnings of an open run as they appear, and the rest at the end."""
     stop, follower = threading.Event(), Follower(folder)
 
     def follow() -> None:
         last_round = False
         while not last_round:
             last_round = stop.wait(POLL_SECONDS)
+            for words in follower.warnings():
+                on_warning(words)
             steps, points = follower.new()
             if steps or points:
                 on_metrics(steps, points)

@@ -70,7 +70,7 @@ def test_a_lost_node_leaves_fewer_workers_and_the_same_batches(
             two_nodes.remove_node(nodes.pop(), allow_graceful=False)
 
     options = RunOptions(num_workers=2, min_workers=1, threads_per_worker=1, log_every=1, save_every=5)
-    folder = train(run, store, options, lose_a_node)
+    folder = train(run, store, options, lose_a_node, lambda _: None)
     assert_our_own_ray_joins_no_other()
     summary = RunSummary.model_validate(folder.read_json("summary.json"))
     assert summary.worker_counts == (2, 1)

@@ -17,6 +17,10 @@ from workers.train import train
 pytestmark = pytest.mark.ray
 
 
+def ignored(*_: object) -> None:
+    """What a run tells on its way."""
+
+
 @pytest.fixture
 def one_cpu() -> Iterator[None]:
     if ray.is_initialized():
@@ -38,8 +42,24 @@ def test_a_run_that_diverges_is_not_started_again(store: Store, tiny_data: DataC
     )
     run = run_stage("sparse", 0, experiment, prepare_here(tiny_data, store))
     with pytest.raises(TrainingDiverged, match=r"^sparse-s0: training went wrong at step \d+: .*lengthen train\.warm"):
-        train(run, store, RunOptions(threads_per_worker=1), lambda *_: None)
+        train(run, store, RunOptions(threads_per_worker=1), ignored, ignored)
     folder = store.find("runs", run.stage.reference.fingerprint)
     assert folder is not None
     assert not (folder.path / training.DIVERGED).exists()
     assert list((folder.path / "checkpoints").iterdir()), "what was saved is kept"
+
+
+@pytest.mark.usefixtures("one_cpu")
+def test_a_damaged_checkpoint_is_told_to_who_started_the_run(store: Store, tiny_data: DataConfig) -> None:
+    experiment = Experiment(
+        data=tiny_data,
+        model=replace(VARIANTS["toy_4e"], vocab_size=300, sequence_length=32),
+        train=TrainConfig(num_steps=20, global_batch_size=2, heldout_sequences=2),
+    )
+    run = run_stage("sparse", 0, experiment, prepare_here(tiny_data, store))
+    with store.claim(**run.stage.reference.model_dump()) as folder:
+        unfinished = folder.path / "checkpoints" / "00000010"
+        unfinished.mkdir(parents=True)
+    told: list[str] = []
+    train(run, store, RunOptions(threads_per_worker=1), ignored, told.append)
+    assert told == [f"{unfinished} was never finished; looking for an older checkpoint"]
