@@ -1,5 +1,6 @@
 """Which study and which pair of its arms a page is about."""
 
+import re
 from pathlib import Path
 
 import streamlit as st
@@ -16,6 +17,9 @@ def choose_study(root: Path, *, place: DeltaGenerator | None = None) -> tuple[Ve
     entries = {entry.fingerprint: entry for entry in list_verdicts(root)}
     if not entries:
         return None
+    asked = st.query_params.get("study", "")
+    if re.fullmatch("[0-9a-f]{16}", asked) and asked not in entries:  # as a run's link says before the run has ended
+        st.info(f"The study {asked} has no verdict yet. Shown is another.")
     chosen = choices.one_of("Study", {mark: entry.title for mark, entry in entries.items()}, "study", place=place)
     try:
         return entries[chosen], read_verdict(root, chosen)

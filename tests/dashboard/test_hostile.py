@@ -196,3 +196,4 @@ def test_no_name_leads_out_of_the_store(own_store: Store, tmp_path: Path, monkey
         app = opened("verdict", root, monkeypatch, study=study)
         assert not app.error
         assert "sparse is better" in shown(app)
+        assert ("has no verdict yet" in shown(app)) == (study == "c" * 16)

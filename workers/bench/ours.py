@@ -112,7 +112,9 @@ def run_under_ray(
     running = ExitStack()
     running.enter_context(cluster(cpus_needed=num_workers * threads))
     atexit.register(running.close)
-    return partial(_timed, lambda: train_under_ray(run.stage, run.new_store(), options, lambda *_: None, lambda _: None))
+    return partial(
+        _timed, lambda: train_under_ray(run.stage, run.new_store(), options, lambda *_: None, lambda _: None)
+    )
 
 
 def first_step(store: str, model: Mapping[str, Any], num_rows: int, resumed_from: int) -> Call:
