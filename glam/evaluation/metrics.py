@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from glam.evaluation.scorer import ChoiceScore
-from glam.evaluation.task import Item, Normalise
+from glam.evaluation.task import Item, Metric, Normalise
 
+NUM_CONSTANTS = 5
+"""Answers that are tried for a constant one; more of them take time and are rarer."""
 YES = 1
 """Place of the choice yes of a statement that is judged (metric f1a)."""
 
@@ -62,6 +64,20 @@ def majority(items: Sequence[Item]) -> float | None:
         for each in (map(str, set(item.right)) if len(item.choices) > 1 else (item.choices[item.answer],))
     )
     return answers.most_common(1)[0][1] / len(items)
+
+
+def best_constant(items: Sequence[Item], metric: Metric) -> float | None:
+    """Mean of a metric over the items where one of the commonest accepted answers is written to every one of them.
+
+    None without items or accepted answers.
+    """
+    if not items or not all(item.references for item in items):
+        return None
+    answers = Counter(reference for item in items for reference in dict.fromkeys(item.references))
+    return max(
+        sum(metric(answer, item.references) for item in items) / len(items)
+        for answer, _ in answers.most_common(NUM_CONSTANTS)
+    )
 
 
 def f1_of_chance(items: Sequence[Item]) -> float | None:

@@ -15,6 +15,7 @@ from glam.energy.entries import energy_fields, energy_of
 from glam.evaluation.benchmark import Benchmark
 from glam.evaluation.metrics import (
     YES,
+    best_constant,
     bits_per_byte,
     chance,
     chosen,
@@ -162,13 +163,18 @@ class Asking:
             bits_per_byte=bits_per_byte(sum(nats), sum(score.bytes or 0 for score in answered)) if nats else None,
             margin=_mean([score.margin for score in answered if score.margin is not None]),
             chance=f1_of_chance(items) if statements else chance(items),
-            majority=f1_of_yes(items) if statements else majority(items),
+            majority=f1_of_yes(items) if statements else self._majority(items),
             mean_demonstrations=_mean([len(score.demonstrations) for score in answered]),
             others=_means(answered),
             num_too_long=len(scored.items) - len(answered),
             seconds=scored.seconds,
             **energy_fields(energy_of(scored)),
         )
+
+    def _majority(self, items: Sequence[Item]) -> float | None:
+        if isinstance(self.task, Generation):
+            return best_constant(items, self.task.metrics[self.task.metric])
+        return majority(items)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Item:
                 raise ValueError(f"choice {place} is empty")
         if self.choices and not self.right:
             raise ValueError("none of its choices is right")
-        if not self.choices and not self.references:
+        if not self.choices and not any(each.strip() for each in self.references):
             raise ValueError("it has no accepted answer")
 
     @property

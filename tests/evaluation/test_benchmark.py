@@ -12,9 +12,11 @@ from glam.evaluation.names import identity
 from glam.evaluation.questions import from_files
 from glam.evaluation.task import AskingTask
 from glam.evaluation.tasks.arc import ARC_EASY
+from glam.evaluation.tasks.copa import COPA
 from glam.evaluation.tasks.coqa import COQA
 from glam.evaluation.tasks.piqa import PIQA
 from glam.evaluation.tasks.record import RECORD
+from glam.evaluation.tasks.winogrande import WINOGRANDE
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 ROW = {
@@ -76,6 +78,9 @@ def test_a_number_that_is_a_truth_value_is_refused(tmp_path: Path) -> None:
         (COQA, {"additional_answers": 5}, "TypeError"),
         (COQA, {"additional_answers": "0"}, ""),
         (COQA, {"answers": {"input_text": 7}}, ""),
+        (WINOGRANDE, {"qID": "x-1", "option1": " "}, "field 'option1' is empty"),
+        (RECORD, {"idx": {"passage": 9, "query": 9}, "entities": ["Ann", ""]}, "field 'entities' has an empty one"),
+        (COPA, {"idx": 99, "choice2": ""}, "choice 1 is empty"),
     ],
 )
 def test_a_shape_that_nobody_foresaw_is_named_with_its_row(

@@ -2,7 +2,9 @@ import math
 
 import pytest
 
+from glam.evaluation.answers import exact_match, token_f1
 from glam.evaluation.metrics import (
+    best_constant,
     bits_per_byte,
     chance,
     chosen,
@@ -65,6 +67,18 @@ def test_a_chance_that_is_unknown_for_one_item_is_unknown():
 def test_the_majority_of_completions_is_the_commonest_word():
     items = [item(f"{n}", choices=(word,), chance=0.1) for n, word in enumerate((" a", " b", " b"))]
     assert majority(items) == pytest.approx(2 / 3)
+
+
+def written(*references: str) -> Item:
+    return Item(id=str(references), cluster="c", prompt="p", references=references, solved="s", chance=None)
+
+
+def test_of_written_answers_the_majority_is_the_best_of_the_commonest_whatever_is_asked():
+    items = [written("no answer"), written("no answer"), written("Paris", "Paris, France"), written("no")]
+    assert best_constant(items, exact_match) == 0.5
+    assert best_constant(items, token_f1) == pytest.approx((1 + 1 + 0 + 2 / 3) / 4)
+    assert best_constant([], exact_match) is None
+    assert best_constant([item("a")], exact_match) is None
 
 
 def test_f1_of_fixed_and_of_random_answers():

@@ -17,8 +17,11 @@ def prompt(row: Row) -> str:
 
 
 def entities(row: Row) -> list[str]:
-    """The article's entities, each once."""
-    return list(dict.fromkeys(texts(row, "entities")))
+    """The article's entities, each once. Raises ValueError for one without words."""
+    found = list(dict.fromkeys(texts(row, "entities")))
+    if not all(each.strip() for each in found):
+        raise ValueError("field 'entities' has an empty one")
+    return found
 
 
 def choices(row: Row) -> list[str]:

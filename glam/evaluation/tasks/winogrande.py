@@ -28,6 +28,14 @@ def twins(row: Row) -> str:
     return " / ".join(sorted(row[option] for option in OPTIONS))
 
 
+def contexts(row: Row) -> list[str]:
+    """The sentence up to where each option takes the blank's place. Raises ValueError for an option without words."""
+    for option in OPTIONS:
+        if not row[option].strip():
+            raise ValueError(f"field {option!r} is empty")
+    return [parts(row)[0] + row[option].strip() for option in OPTIONS]
+
+
 WINOGRANDE = MultipleChoice(
     name="winogrande",
     source=Benchmark(
@@ -39,7 +47,7 @@ WINOGRANDE = MultipleChoice(
         cluster=twins,
     ),
     prompt=lambda row: parts(row)[0].rstrip(),
-    contexts=lambda row: [parts(row)[0] + row[option].strip() for option in OPTIONS],
+    contexts=contexts,
     choices=lambda row: [parts(row)[1].rstrip() or "."] * len(OPTIONS),
     answer=lambda row: place("answer", row["answer"], ("1", "2")),
     paper=Paper(
