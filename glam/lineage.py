@@ -3,7 +3,7 @@
 The floor on which "is it done already?" is answered, so it imports no torch, Ray or Prefect.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from glam.data.identity import source_identity
 from glam.data.mixture import mixture_weights
 from glam.evaluation.names import identity, scoring, settings_of, takes_shots
 from glam.inference import InferenceConfig
-from glam.records import Machine, Manifest
+from glam.records import Detour, Machine, Manifest
 from glam.store import Folder, FolderReference, Store, fingerprint, library_versions
 from glam.study import Study, changed_fields
 
@@ -39,7 +39,9 @@ class Stage:
         """The complete folder, or None."""
         return store.find_complete(self.reference.kind, self.reference.fingerprint)
 
-    def commit(self, folder: Folder, *, numerics: Mapping[str, object] | None = None) -> Manifest:
+    def commit(
+        self, folder: Folder, *, numerics: Mapping[str, object] | None = None, detours: Sequence[Detour] = ()
+    ) -> Manifest:
         """Completes this stage's folder with the manifest that says how it came about."""
         return folder.commit(
             config=self.config,
@@ -47,6 +49,7 @@ class Stage:
             revision=self.revision,
             libraries=self.libraries,
             numerics=numerics,
+            detours=detours,
         )
 
 

@@ -404,6 +404,8 @@ class Manifest(Record):
     libraries: dict[str, str]
     numerics: dict[str, object]
     """Layout, threads, versions and machine facts that decide the last bits of a result."""
+    detours: tuple[Detour, ...] = ()
+    """Roll-backs of a training run on its way; what it was trained on depends on them."""
     commit: str | None
     started: datetime
     ended: datetime

@@ -30,6 +30,7 @@ def finish(run: RunStage, store: Store, folder: Folder, options: RunOptions) -> 
             **({"use_gpu": True} if options.use_gpu else {}),
             **({"origin": _origin_numerics(run, store)} if run.origin is not None else {}),
         ),
+        detours=end_of(folder).detours,
     )
 
 

@@ -20,7 +20,7 @@ from typing import IO, Any, BinaryIO, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from glam.records import FileEntry, Manifest, Record
+from glam.records import Detour, FileEntry, Manifest, Record
 from glam.store.errors import IntegrityError, StoreError, writing
 from glam.store.identity import file_sha256, source_commit
 
@@ -177,6 +177,7 @@ class Folder:
         revision: int,
         libraries: Mapping[str, str] | None = None,
         numerics: Mapping[str, object] | None = None,
+        detours: Sequence[Detour] = (),
     ) -> Manifest:
         """Syncs every file, then creates the manifest: from here on the folder is complete.
 
@@ -200,6 +201,7 @@ class Folder:
             revision=revision,
             libraries=dict(libraries or {}),
             numerics=dict(numerics or {}),
+            detours=tuple(detours),
             commit=source_commit(),
             started=datetime.fromisoformat(self.read_json(STATE)["started"]),
             ended=datetime.now(UTC),

@@ -7,6 +7,7 @@ import ray
 
 from glam.config import DataConfig, Experiment, RunOptions, TrainConfig, replace
 from glam.lineage import run_stage
+from glam.records import Detour
 from glam.store import Store
 from glam.training.stability import TrainingDiverged
 from glam.variants import VARIANTS
@@ -50,16 +51,21 @@ def test_a_run_that_diverges_is_not_started_again(store: Store, tiny_data: DataC
 
 
 @pytest.mark.usefixtures("one_cpu")
-def test_a_damaged_checkpoint_is_told_to_who_started_the_run(store: Store, tiny_data: DataConfig) -> None:
+def test_a_damaged_checkpoint_is_told_and_a_roll_back_stands_in_the_manifest(
+    store: Store, tiny_data: DataConfig
+) -> None:
     experiment = Experiment(
         data=tiny_data,
         model=replace(VARIANTS["toy_4e"], vocab_size=300, sequence_length=32),
         train=TrainConfig(num_steps=20, global_batch_size=2, heldout_sequences=2),
     )
     run = run_stage("sparse", 0, experiment, prepare_here(tiny_data, store))
-    with store.claim(**run.stage.reference.model_dump()) as folder:
-        unfinished = folder.path / "checkpoints" / "00000010"
+    detour = Detour(step=0, left_at=7, reason="a test", elapsed_seconds=1.0)
+    with store.claim(**run.stage.reference.model_dump()) as open_folder:
+        unfinished = open_folder.path / "checkpoints" / "00000010"
         unfinished.mkdir(parents=True)
+        open_folder.append("detours.jsonl", [detour])
     told: list[str] = []
-    train(run, store, RunOptions(threads_per_worker=1), ignored, told.append)
+    folder = train(run, store, RunOptions(threads_per_worker=1), ignored, told.append)
     assert told == [f"{unfinished} was never finished; looking for an older checkpoint"]
+    assert folder.manifest().detours == (detour,)
