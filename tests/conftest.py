@@ -22,6 +22,7 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     """Where MLflow's artifacts go."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # where MLflow keeps what it was told last
     with bucket_on_loopback(tmp_path) as opened:
         for name, value in opened.variables.items():
             monkeypatch.setenv(name, value)

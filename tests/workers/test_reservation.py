@@ -108,6 +108,24 @@ def test_cpus_are_free_again_when_their_actor_is_gone(store: Store) -> None:
         assert asked.take(patience_seconds=30)
 
 
+def test_a_signal_in_the_moment_of_asking_ray_is_the_signal_and_not_rays_wrapping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wrapped(*_: object, **__: object) -> None:
+        raise SystemError("returned a result with an exception set") from HeardError()
+
+    monkeypatch.setattr(ray, "wait", wrapped)
+    with pytest.raises(HeardError):
+        wait([])
+
+    def broken(*_: object, **__: object) -> None:
+        raise SystemError("something else")
+
+    monkeypatch.setattr(ray, "wait", broken)
+    with pytest.raises(SystemError, match="something else"):
+        wait([])
+
+
 @pytest.mark.ray
 @pytest.mark.usefixtures("one_node", "alarm")
 def test_a_signal_is_heard_while_ray_is_waited_for() -> None:
