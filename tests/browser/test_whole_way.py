@@ -146,7 +146,8 @@ def test_a_run_that_ray_ended_shows_where_its_last_words_are(browser, root: Path
     log = root / "stack" / "deployments.log"
     page.get_by_text(f"What the process said last is in {log}").first.wait_for()
     page.close()
-    assert f"Ray broke down: its raylet (pid {raylet.pid}) is gone" in log.read_text()
+    # Which is seen to be gone first is a race: the head ends the others when one is.
+    assert re.search(r"Ray broke down: its (raylet|gcs_server) \(pid \d+\) is gone", log.read_text())
     wait_until_restarted(stack)
 
 
