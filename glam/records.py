@@ -199,6 +199,8 @@ class ItemScore(Record):
     """Further metrics of this item, by name."""
     demonstrations: tuple[str, ...] = ()
     """Ids of the items shown before this one, in their order; fewer than asked for where they did not fit."""
+    num_dropped_demonstrations: int = 0
+    """That were drawn and left out, the first ones, because they did not fit."""
     excess_tokens: int = 0
     """By how many tokens the item is too long for the model, without demonstrations."""
     prompt: str | None = None
@@ -230,6 +232,15 @@ class Scored(Record):
     energy_method: EnergyMethod = "none"
 
 
+class ScoreInterval(Record):
+    """How sure a score is: other items of this kind, the same model."""
+
+    standard_error: float
+    low: float
+    """With `high` the 95 % interval."""
+    high: float
+
+
 class EvalResult(Record):
     """One task at one number of shots on one checkpoint."""
 
@@ -253,6 +264,10 @@ class EvalResult(Record):
     """Demonstrations that fitted before an item, on average: `num_shots` where all did."""
     others: dict[str, float] = {}
     """Further metrics, by name: means over the items that were asked."""
+    intervals: dict[str, ScoreInterval] = {}
+    """Of `others`, where one can be computed."""
+    counted: tuple[str, ...] = ()
+    """Those of `others` that are entries of the paper's averages, as the value is."""
     num_too_long: int = 0
     """Items that do not fit the model's rows and were not asked; not among `num_examples`."""
     seconds: float | None = None

@@ -14,7 +14,7 @@ import ray
 import torch
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from glam.analysis.statistics import score_interval
+from glam.analysis.statistics import score_interval, with_metric
 from glam.config import ModelConfig
 from glam.data.heldout import HeldOut
 from glam.data.tokenizer import Tokenizer
@@ -255,7 +255,7 @@ def _finish(job: _Job, on_result: OnResult) -> None:
     folder = job.folder
     scored = joined(Scored.model_validate_json((folder.path / name).read_bytes()) for name in job.pieces)
     assert len(scored.items) == job.examined.num_items, f"{len(scored.items)} of {job.examined.num_items} items"
-    result = _with_interval(job.examined.result(scored), scored)
+    result = _with_intervals(job.examined.result(scored), scored)
     write_table(folder, ITEMS, scored.items)
     if scored.load_LE is not None:
         folder.write_text(EXPERTS, ExpertLoad(step=0, load_LE=scored.load_LE).model_dump_json() + "\n")
@@ -271,11 +271,12 @@ def _with_energy(scored: Scored, used: Energy) -> Scored:
     return scored.model_copy(update=dict(energy_fields(used)))
 
 
-def _with_interval(result: EvalResult, scored: Scored) -> EvalResult:
-    found = score_interval(scored.items, bounded=result.metric != "cross_entropy")
-    if found is None:
-        return result
-    return result.model_copy(update=dict(zip(("standard_error", "low", "high"), found, strict=True)))
+def _with_intervals(result: EvalResult, scored: Scored) -> EvalResult:
+    own = score_interval(scored.items, bounded=result.metric != "cross_entropy")
+    others = {name: score_interval(with_metric(scored.items, name), bounded=True) for name in result.others}
+    known = {name: found for name, found in others.items() if found is not None}
+    of_value = {} if own is None else own.model_dump(exclude={"schema_version"})
+    return result.model_copy(update={**of_value, "intervals": known})
 
 
 def _last_words(error: RayError) -> str:

@@ -75,7 +75,7 @@ def task_differences(tasks: Sequence[TaskComparison], first: str, second: str) -
     """
     rows = [
         {
-            "task": task_name(task.task, task.num_shots),
+            "task": task_name(task.title, task.num_shots),
             "difference": task.difference.value,
             "low": task.difference.low,
             "high": task.difference.high,

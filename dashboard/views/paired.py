@@ -68,7 +68,7 @@ def _decisions(contrast: Contrast) -> pd.DataFrame:
     return pd.DataFrame(
         [
             [
-                task_name(task.task, task.num_shots),
+                task_name(task.title, task.num_shots),
                 _difference(task),
                 p_value(task.p_value),
                 p_value(task.p_value_adjusted),

@@ -1,6 +1,9 @@
 """From scores and curves to a verdict, by paired statistics."""
 
-REVISION = 3
-"""Raised when a change alters a verdict; since 2 paired tests with Holm's correction decide on tasks, since 3 a verdict
-has effective speed-ups with intervals, and scaling fits."""
+REVISION = 4
+"""Raised when a change alters a verdict.
+
+2: paired tests with Holm's correction decide on tasks. 3: effective speed-ups with intervals, and scaling fits. 4: the
+correction is over all contrasts, and each metric that the paper counts is a cell.
+"""
 LIBRARIES = ("numpy", "scipy")

@@ -1,15 +1,13 @@
-"""Two arms against each other: on one task, on held-out loss, and along every axis of cost."""
+"""Two models, or two arms over their seeds, on the same items: paired differences, and what they decide."""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from glam.analysis.curves import AXES, Axis, Curve, Reading, cost_to_reach, loss_at, total_cost
 from glam.analysis.evidence import RunEvidence, Score, TaskKey
 from glam.analysis.significance import SIGNIFICANCE_LEVEL, PairedTest, holm, paired_test
-from glam.analysis.speedup import Resampled, compare_speed, resample
-from glam.analysis.statistics import Interval, UnpairedError, cluster_sums, paired_interval
-from glam.analysis.verdict import AxisComparison, Estimate, SeedReading, TaskComparison, Winner
-from glam.config import TrainConfig
+from glam.analysis.statistics import Interval, UnpairedError, cluster_sums, paired_interval, with_metric
+from glam.analysis.verdict import Estimate, TaskComparison, Winner
 
 HELDOUT_TASK: TaskKey = ("heldout", 0)
 LOWER_IS_BETTER = ("cross_entropy",)
@@ -18,26 +16,61 @@ Runs = Mapping[int, RunEvidence]
 """One arm's runs by seed."""
 
 
-def compare_task(first: Runs, second: Runs, key: TaskKey) -> TaskComparison:
-    """Both arms' values and their paired difference; unknown, with the reason, where a run was not scored."""
+@dataclass(frozen=True)
+class Judged:
+    """What was scored of an arm, or of a single model."""
+
+    name: str
+    scores: Mapping[int, Mapping[TaskKey, Score]]
+    """By seed; a single model has one."""
+
+    @classmethod
+    def of_arm(cls, name: str, runs: Runs) -> "Judged":
+        """All runs of an arm."""
+        return cls(name, {seed: run.scores for seed, run in runs.items()})
+
+    def on(self, key: TaskKey) -> list[Score | None]:
+        """Of each seed; None where it was not scored."""
+        return [scores.get(key) for scores in self.scores.values()]
+
+
+def compare_tasks(first: Judged, second: Judged) -> list[TaskComparison]:
+    """Every task at every number of shots that either was scored on, but for held-out loss: not yet decided.
+
+    A task whose metrics are several entries of the paper's averages has a comparison of each.
+    """
+    scored = [key for each in (first, second) for scores in each.scores.values() for key in scores]
+    keys = [key for key in dict.fromkeys(scored) if key != HELDOUT_TASK]
+    return [
+        compare_task(first, second, key, metric) for key in keys for metric in (None, *_counted(first, second, key))
+    ]
+
+
+def compare_task(first: Judged, second: Judged, key: TaskKey, metric: str | None = None) -> TaskComparison:
+    """Both values and their paired difference; unknown, with the reason, where one was not scored.
+
+    `metric` is one of the result's `counted`; None is the task's own.
+    """
     task, num_shots = key
-    scores = [[run.scores.get(key) for run in arm.values()] for arm in (first, second)]
-    known = [score.result for arm in scores for score in arm if score is not None]
-    metric = known[0].metric if known else "unknown"
-    difference, tested = _difference(first, second, key)
-    higher_is_better = metric not in LOWER_IS_BETTER
+    scores = [first.on(key), second.on(key)]
+    known = [score.result for each in scores for score in each if score is not None]
+    own = metric is None
+    name = metric or (known[0].metric if known else "unknown")
+    difference, tested = _difference(first, second, key, metric)
+    higher_is_better = name not in LOWER_IS_BETTER
     return TaskComparison(
         task=task,
         num_shots=num_shots,
-        metric=metric,
+        metric=name,
+        counted_beside=not own,
         higher_is_better=higher_is_better,
-        first=mean([_value(score) for score in scores[0]]),
-        second=mean([_value(score) for score in scores[1]]),
+        first=mean([_value(score, metric) for score in scores[0]]),
+        second=mean([_value(score, metric) for score in scores[1]]),
         difference=difference,
         winner=winner(difference, higher_is_better=higher_is_better),
         num_examples=known[0].num_examples if known else None,
-        chance=known[0].chance if known else None,
-        majority=known[0].majority if known else None,
+        chance=known[0].chance if known and own else None,
+        majority=known[0].majority if known and own else None,
         first_bits_per_byte=mean([_bits(score) for score in scores[0]]),
         second_bits_per_byte=mean([_bits(score) for score in scores[1]]),
         mean_demonstrations=mean([result.mean_demonstrations for result in known]),
@@ -49,16 +82,16 @@ def compare_task(first: Runs, second: Runs, key: TaskKey) -> TaskComparison:
     )
 
 
-def compare_loss(first: Runs, second: Runs, *, same_data: bool) -> TaskComparison:
+def compare_loss(first: str, ours: Runs, second: str, theirs: Runs, *, same_data: bool) -> TaskComparison:
     """Held-out loss: the `heldout` task's, or, where that was not run, the ends of the curves without an interval."""
-    loss = compare_task(first, second, HELDOUT_TASK)
-    if any(HELDOUT_TASK in run.scores for arm in (first, second) for run in arm.values()) or not same_data:
+    loss = compare_task(Judged.of_arm(first, ours), Judged.of_arm(second, theirs), HELDOUT_TASK)
+    if any(HELDOUT_TASK in run.scores for arm in (ours, theirs) for run in arm.values()) or not same_data:
         return loss
     ends = {
-        seed: (first[seed].summary.heldout_loss, second[seed].summary.heldout_loss) for seed in first if seed in second
+        seed: (ours[seed].summary.heldout_loss, theirs[seed].summary.heldout_loss) for seed in ours if seed in theirs
     }
     per_seed = {seed: one - two for seed, (one, two) in ends.items() if one is not None and two is not None}
-    whole = len(per_seed) == len(first)
+    whole = len(per_seed) == len(ours)
     return TaskComparison(
         task=loss.task,
         num_shots=0,
@@ -76,18 +109,15 @@ def compare_loss(first: Runs, second: Runs, *, same_data: bool) -> TaskCompariso
     )
 
 
-def decide(family: Sequence[TaskComparison]) -> list[TaskComparison]:
-    """The cells with p-values adjusted for each other by Holm's correction, and what that decides.
+def decide(contrasts: Sequence[Sequence[TaskComparison]]) -> list[list[TaskComparison]]:
+    """The cells of every contrast, p-values adjusted by Holm's correction for all of them, and what that decides.
 
-    A contrast has two families: its tasks, and held-out loss alone. Loss is the one question that a study names
-    beforehand, and its verdict must not hang on how many tasks were asked beside it; nor should tasks profit from a
-    place in the order that a sure difference in loss takes.
+    A study has two families: the tasks of all its contrasts, and their held-out losses. Loss is the one question that
+    a study names beforehand, and its verdict must not hang on how many tasks were asked beside it; nor should tasks
+    profit from a place in the order that a sure difference in loss takes.
     """
-    adjusted = holm([cell.p_value for cell in family])
-    return [
-        cell.model_copy(update={"p_value_adjusted": p, "decided": None if p is None else p <= SIGNIFICANCE_LEVEL})
-        for cell, p in zip(family, adjusted, strict=True)
-    ]
+    adjusted = iter(holm([cell.p_value for cells in contrasts for cell in cells]))
+    return [[_decided(cell, next(adjusted)) for cell in cells] for cells in contrasts]
 
 
 def winner(difference: Estimate, *, higher_is_better: bool) -> Winner:
@@ -95,20 +125,6 @@ def winner(difference: Estimate, *, higher_is_better: bool) -> Winner:
     if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
         return "undecided"
     return "first" if (difference.low > 0) == higher_is_better else "second"
-
-
-def compare_axes(
-    first: Runs, second: Runs, first_train: TrainConfig, second_train: TrainConfig
-) -> list[AxisComparison]:
-    """Held-out curves read at equal cost and at equal loss, and the speed-up, along every axis, seed by seed."""
-    curves = {
-        seed: (_curve(first[seed], first_train), _curve(second[seed], second_train)) for seed in first if seed in second
-    }
-    try:
-        resampled = resample(curves)
-    except UnpairedError as error:
-        resampled = str(error)
-    return [_axis(axis, curves, resampled) for axis in AXES]
 
 
 def mean(values: Sequence[float | None]) -> float | None:
@@ -123,55 +139,24 @@ def total(values: Sequence[float | None]) -> float | None:
     return None if average is None else math.fsum(value for value in values if value is not None)
 
 
-def _axis(axis: Axis, curves: Mapping[int, tuple[Curve, Curve]], resampled: Resampled | str) -> AxisComparison:
-    seeds = [_seed_reading(axis, seed, *pair) for seed, pair in curves.items()]
-    ratios = [
-        math.log(each.first_cost / each.second_cost)
-        if each.first_cost is not None and each.second_cost is not None
-        else None
-        for each in seeds
-    ]
-    mean_log_ratio = mean(ratios)
-    speedup = compare_speed(axis, curves, resampled)
-    return AxisComparison(
-        axis=axis,
-        seeds=tuple(seeds),
-        loss_difference=mean([each.loss_difference for each in seeds]),
-        cost_ratio=None if mean_log_ratio is None else math.exp(mean_log_ratio),
-        speedup=speedup,
-        notes=tuple(dict.fromkeys((*(note for each in seeds for note in each.notes), *speedup.notes))),
-    )
+def _decided(cell: TaskComparison, p_value: float | None) -> TaskComparison:
+    decided = None if p_value is None else p_value <= SIGNIFICANCE_LEVEL
+    return cell.model_copy(update={"p_value_adjusted": p_value, "decided": decided})
 
 
-def _seed_reading(axis: Axis, seed: int, first: Curve, second: Curve) -> SeedReading:
-    costs = [total_cost(curve, axis) for curve in (first, second)]
-    equal_cost = None if None in costs else min(cost for cost in costs if cost is not None)
-    ends = [curve.points[-1].loss for curve in (first, second) if curve.points]
-    equal_loss = max(ends) if len(ends) == 2 else None
-    unread = Reading(None, f"{axis} were not measured" if equal_loss is not None else "a run has no held-out curve")
-    losses = [unread if equal_cost is None else loss_at(curve, axis, equal_cost) for curve in (first, second)]
-    spent = [
-        unread if equal_loss is None or equal_cost is None else cost_to_reach(curve, axis, equal_loss)
-        for curve in (first, second)
-    ]
-    return SeedReading(
-        seed=seed,
-        equal_cost=equal_cost,
-        loss_difference=_minus(losses[0].value, losses[1].value),
-        equal_loss=equal_loss,
-        first_cost=spent[0].value,
-        second_cost=spent[1].value,
-        notes=tuple(dict.fromkeys(reading.reason for reading in (*losses, *spent) if reading.reason)),
-    )
+def _counted(first: Judged, second: Judged, key: TaskKey) -> list[str]:
+    known = [score.result for each in (first, second) for score in each.on(key) if score is not None]
+    return list(dict.fromkeys(metric for result in known for metric in result.counted))
 
 
-def _difference(first: Runs, second: Runs, key: TaskKey) -> tuple[Estimate, PairedTest]:
-    missing = [run.summary for arm in (first, second) for run in arm.values() if key not in run.scores]
-    if missing:
-        return _unknown(f"{missing[0].arm} seed {missing[0].seed} was not scored on it")
-    if not any(run.scores[key].items for arm in (first, second) for run in arm.values()):
-        return _unknown("the held-out text gave no item")
-    items = [{seed: run.scores[key].items for seed, run in arm.items()} for arm in (first, second)]
+def _difference(first: Judged, second: Judged, key: TaskKey, metric: str | None) -> tuple[Estimate, PairedTest]:
+    items = []
+    for each in (first, second):
+        for seed, score in zip(each.scores, each.on(key), strict=True):
+            if score is None:
+                which = each.name if len(each.scores) == 1 else f"{each.name} seed {seed}"
+                return _unknown(f"{which} was not scored on it")
+        items.append({seed: with_metric(scores[key].items, metric) for seed, scores in each.scores.items()})
     try:
         sums = cluster_sums(*items)
     except UnpairedError as error:
@@ -197,17 +182,11 @@ def _estimate(interval: Interval) -> Estimate:
     )
 
 
-def _curve(run: RunEvidence, train: TrainConfig) -> Curve:
-    return Curve(run.heldout, run.summary.flops_per_token, train, run.heldout_rows)
-
-
-def _value(score: Score | None) -> float | None:
-    return None if score is None else score.result.value
+def _value(score: Score | None, metric: str | None) -> float | None:
+    if score is None:
+        return None
+    return score.result.value if metric is None else score.result.others.get(metric)
 
 
 def _bits(score: Score | None) -> float | None:
     return None if score is None else score.result.bits_per_byte
-
-
-def _minus(one: float | None, two: float | None) -> float | None:
-    return None if one is None or two is None else one - two

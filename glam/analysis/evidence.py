@@ -12,7 +12,7 @@ from glam.store.tables import read_table
 
 SUMMARY, STEPS, HELDOUT, HELDOUT_ROWS = "summary.json", "steps.jsonl", "heldout.jsonl", "heldout_rows.jsonl"
 RESULT, ITEMS = "result.json", "items.parquet"
-PAIRED = ("item_id", "cluster", "value", "weight", "bytes", "margin", "chosen")
+PAIRED = ("item_id", "cluster", "value", "weight", "bytes", "margin", "chosen", "others")
 """What comparisons read of an item; prompts and answers would fill the memory."""
 
 RecordT = TypeVar("RecordT", bound=Record)

@@ -155,7 +155,7 @@ def _points(record: RunRecord, axis: Axis) -> list[tuple[float, float]]:
 
 
 def _task_rows(axes: Axes, tasks: Sequence[TaskComparison]) -> None:
-    axes.set_yticks(range(len(tasks)), [f"{task.task}, {task.num_shots}-shot" for task in tasks])
+    axes.set_yticks(range(len(tasks)), [f"{task.title}, {task.num_shots}-shot" for task in tasks])
     axes.set_ylim(len(tasks) - 0.4, -0.6)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)

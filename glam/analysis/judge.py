@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from glam.analysis.comparison import HELDOUT_TASK, compare_axes, compare_loss, compare_task, decide, mean, total
+from glam.analysis.axes import compare_axes
+from glam.analysis.comparison import Judged, Runs, compare_loss, compare_tasks, decide, mean, total
 from glam.analysis.evidence import RunEvidence
 from glam.analysis.scaling import scaling_fits
 from glam.analysis.sentences import caveats, conclusion, detour_caveats, findings, overlap_caveats
-from glam.analysis.verdict import ArmSummary, Contrast, RunRecord, Verdict
+from glam.analysis.verdict import ArmSummary, Contrast, RunRecord, TaskComparison, Verdict
 from glam.records import EnergyMethod
 from glam.study import Study, changed_fields
 
@@ -39,7 +40,7 @@ def judge(
             "Run them with the same layout, threads and versions, or allow different numerics"
         )
     arms = [_arm(arm, [evidence[arm, seed] for seed in study.seeds_of(arm)]) for arm in study.arms]
-    contrasts = [_contrast(study, evidence, first, second) for first, second in study.compared]
+    contrasts = _contrasts(study, evidence)
     return Verdict(
         study=study.name,
         description=study.description,
@@ -78,14 +79,35 @@ def different_numerics(study: Study, evidence: Evidence, first: str, second: str
     return found
 
 
-def _contrast(study: Study, evidence: Evidence, first: str, second: str) -> Contrast:
+def _contrasts(study: Study, evidence: Evidence) -> list[Contrast]:
+    losses, tasks = [], []
+    for first, second in study.compared:
+        one, two = _runs(study, evidence, first), _runs(study, evidence, second)
+        texts = [study.arms[arm].data.judged_as or study.arms[arm].data for arm in (first, second)]
+        losses.append([compare_loss(first, one, second, two, same_data=texts[0] == texts[1])])
+        tasks.append(compare_tasks(Judged.of_arm(first, one), Judged.of_arm(second, two)))
+    return [
+        _contrast(study, evidence, first, second, loss, cells)
+        for (first, second), (loss,), cells in zip(study.compared, decide(losses), decide(tasks), strict=True)
+    ]
+
+
+def _runs(study: Study, evidence: Evidence, arm: str) -> Runs:
+    return {seed: evidence[arm, seed] for seed in study.seeds_of(arm)}
+
+
+def _contrast(
+    study: Study,
+    evidence: Evidence,
+    first: str,
+    second: str,
+    loss: TaskComparison,
+    tasks: Sequence[TaskComparison],
+) -> Contrast:
     seeds = study.seeds_of(first)
-    one, two = ({seed: evidence[arm, seed] for seed in seeds} for arm in (first, second))
+    one, two = _runs(study, evidence, first), _runs(study, evidence, second)
     equal_tokens = all(one[seed].summary.tokens == two[seed].summary.tokens for seed in seeds)
     axes = compare_axes(one, two, study.arms[first].train, study.arms[second].train)
-    tasks = decide([compare_task(one, two, key) for key in one[seeds[0]].scores if key != HELDOUT_TASK])
-    texts = [study.arms[arm].data.judged_as or study.arms[arm].data for arm in (first, second)]
-    (loss,) = decide([compare_loss(one, two, same_data=texts[0] == texts[1])])
     better = [task.better for task in tasks]
     return Contrast(
         first=first,

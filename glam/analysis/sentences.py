@@ -17,13 +17,15 @@ def conclusion(first: str, second: str, loss: TaskComparison, *, num_seeds: int,
     difference = loss.difference
     if difference.value is None:
         return f"Unknown: {first} and {second} cannot be compared on held-out loss ({difference.reason})."
-    if loss.winner == "undecided":
-        doubt = f"is unknown ({difference.reason})"
-        if difference.low is not None:
-            doubt = f"includes zero: {too_noisy(loss)}"
-        head = f"Undecided: {first} minus {second} is {interval(difference)} {where}, and the interval {doubt}"
+    if loss.better == "undecided":
+        doubt = f"the interval is unknown ({difference.reason})"
+        if loss.winner != "undecided":
+            doubt = "among so many comparisons that is not sure (Holm's correction)"
+        elif difference.low is not None:
+            doubt = f"the interval includes zero: {too_noisy(loss)}"
+        head = f"Undecided: {first} minus {second} is {interval(difference)} {where}, and {doubt}"
     else:
-        better, worse, sign = (first, second, -1) if loss.winner == "first" else (second, first, 1)
+        better, worse, sign = (first, second, -1) if loss.better == "first" else (second, first, 1)
         head = f"{better} is better than {worse} by {interval(difference, sign=sign)} {where}"
     return f"{head}; {_speaks_of(difference, num_seeds)}."
 
@@ -94,7 +96,7 @@ def findings(first: str, second: str, axes: Sequence[AxisComparison], tasks: Seq
         found.append(
             f"Of {len(tasks)} task settings {first} is better in {better.count('first')}, {second} in "
             f"{better.count('second')}, and {better.count('undecided')} are undecided{_noise(tasks)}, by paired tests "
-            "at 5 % with Holm's correction for their number."
+            "at 5 % with Holm's correction over every cell of the study."
         )
     return found
 
@@ -154,7 +156,7 @@ def caveats(arms: Sequence[ArmSummary], contrasts: Sequence[Contrast], numerics:
             if task.mean_demonstrations is not None and task.mean_demonstrations < task.num_shots
         ]
         if short:
-            worst = ", ".join(f"{task.task} {task.num_shots}-shot: {task.mean_demonstrations:.1f}" for task in short)
+            worst = ", ".join(f"{task.title} {task.num_shots}-shot: {task.mean_demonstrations:.1f}" for task in short)
             found.append(f"Not all demonstrations fitted the sequence length; shown on average: {worst}.")
         for axis in contrast.axes:
             found += [f"{COST_WORDS[axis.axis].capitalize()}: {note}." for note in axis.notes]

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from glam.records import ItemScore
+from glam.records import ItemScore, ScoreInterval
 
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 4000
@@ -121,8 +121,8 @@ def scope_of(num_seeds: int) -> Scope:
     return "training" if num_seeds >= MIN_SEEDS_FOR_TRAINING else "these runs"
 
 
-def score_interval(items: Sequence[ItemScore], *, bounded: bool) -> tuple[float, float, float] | None:
-    """(standard error, low, high) of a task's value on one model, by the bootstrap over clusters.
+def score_interval(items: Sequence[ItemScore], *, bounded: bool) -> ScoreInterval | None:
+    """Of a task's value on one model, by the bootstrap over clusters.
 
     The interval of a value between 0 and 1 (`bounded`) is Wilson's for as many independent items as would have that
     standard error, so that it stays between them and does not shrink to nothing where no item is right; of another
@@ -148,7 +148,8 @@ def score_interval(items: Sequence[ItemScore], *, bounded: bool) -> tuple[float,
     quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, max(1.0, clusters - 1)))
     value = float(value_C.sum() / weight_C.sum())
     if not bounded:
-        return error, value - quantile * error, value + quantile * error
+        half = quantile * error
+        return ScoreInterval(standard_error=error, low=value - half, high=value + half)
     independent = value * (1 - value) / error**2 if error else clusters
     shrink = quantile**2 / independent
     centre, half = (
@@ -156,7 +157,17 @@ def score_interval(items: Sequence[ItemScore], *, bounded: bool) -> tuple[float,
         quantile * np.sqrt(value * (1 - value) / independent + shrink / (4 * independent)),
     )
     low, high = ((centre + sign * float(half)) / (1 + shrink) for sign in (-1, 1))
-    return error, max(0.0, low), min(1.0, high)
+    return ScoreInterval(standard_error=error, low=max(0.0, low), high=min(1.0, high))
+
+
+def with_metric(items: Sequence[ItemScore], metric: str | None) -> Sequence[ItemScore]:
+    """The items as another of their metrics counts them, each for one; None: as they are."""
+    if metric is None:
+        return items
+    return [
+        item if item.value is None else item.model_copy(update={"value": item.others[metric], "weight": 1.0})
+        for item in items
+    ]
 
 
 def effective_clusters(sums: ClusterSums) -> float:

@@ -84,7 +84,7 @@ def task_table(contrast: Contrast) -> Table:
     for task in (contrast.loss, *contrast.tasks):
         shown = percent if task.higher_is_better else number
         table.add_row(
-            task.task,
+            task.title,
             str(task.num_shots),
             shown(task.first),
             shown(task.second),
@@ -102,7 +102,7 @@ def decision_table(contrast: Contrast) -> Table:
         table.add_column(name, justify="left" if name == "better" else "right", no_wrap=name != "better")
     for task in (contrast.loss, *contrast.tasks):
         table.add_row(
-            task.task,
+            task.title,
             str(task.num_shots),
             p_value(task.p_value),
             p_value(task.p_value_adjusted),

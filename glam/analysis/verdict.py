@@ -36,6 +36,8 @@ class TaskComparison(Record):
     task: str
     num_shots: int
     metric: str
+    counted_beside: bool = False
+    """Whether the metric is not the task's own, but another entry of the paper's averages, as SQuADv2's exact match."""
     higher_is_better: bool
     first: float | None
     second: float | None
@@ -58,12 +60,17 @@ class TaskComparison(Record):
     discordant_pairs_per_seed: dict[int, int] = Field(default_factory=dict)
     """Items that one arm has right and the other wrong."""
     p_value_adjusted: float | None = None
-    """Holm's, over all tasks of the contrast; held-out loss is the only one of its family."""
+    """Holm's, over the tasks of all contrasts of the study; of held-out loss over the losses of all contrasts."""
     decided: bool | None = None
     """Whether the adjusted p-value is at most 5 %; None: unknown."""
     minimum_detectable_effect: float | None = None
     """The smallest difference that the test of this cell alone would find with 80 % power at 5 %, two-sided; in the
     unit of the difference: a fraction, or nats per token."""
+
+    @property
+    def title(self) -> str:
+        """What the cell is called beside its number of shots."""
+        return f"{self.task} {self.metric}" if self.counted_beside else self.task
 
     @property
     def better(self) -> Winner:

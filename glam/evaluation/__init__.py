@@ -2,8 +2,8 @@
 
 from glam.evaluation.tasks import TASKS
 
-REVISION = 6
-"""Raised when a change alters a score."""
+REVISION = 7
+"""Raised when a change alters a score or what is recorded of it."""
 LIBRARIES = ("numpy", "tokenizers", "torch")
 
 __all__ = ["LIBRARIES", "REVISION", "TASKS"]

@@ -41,6 +41,8 @@ class Prompt:
     """(context, continuation) ids of every choice; of an answer that is written freely the context alone."""
     demonstrations: tuple[str, ...]
     """Ids of the items shown, in their order."""
+    num_dropped: int
+    """Demonstrations that were left out for want of room, the first ones."""
     excess_tokens: int
     """By how many tokens the longest request is too long without demonstrations; 0 where it fits."""
 
@@ -104,7 +106,14 @@ def build_prompt(
         longest = max(len(context) + len(continuation) for context, continuation in requests)
         excess = longest + max_new_tokens - sequence_length - (1 if item.choices else 0)
         if excess <= 0 or not shown:
-            return Prompt(item, text, requests, tuple(each.id for each in shown), max(0, excess))
+            return Prompt(
+                item,
+                text,
+                requests,
+                demonstrations=tuple(each.id for each in shown),
+                num_dropped=len(demonstrations) - len(shown),
+                excess_tokens=max(0, excess),
+            )
         shown.pop(0)
 
 

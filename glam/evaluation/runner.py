@@ -166,10 +166,16 @@ class Asking:
             majority=f1_of_yes(items) if statements else self._majority(items),
             mean_demonstrations=_mean([len(score.demonstrations) for score in answered]),
             others=_means(answered),
+            counted=self._counted,
             num_too_long=len(scored.items) - len(answered),
             seconds=scored.seconds,
             **energy_fields(energy_of(scored)),
         )
+
+    @property
+    def _counted(self) -> tuple[str, ...]:
+        paper = self.task.paper
+        return () if paper is None else tuple(name for name in paper.counted if name != self.task.metric)
 
     def _majority(self, items: Sequence[Item]) -> float | None:
         if isinstance(self.task, Generation):
@@ -320,6 +326,7 @@ def _answered(prompt: Prompt, **found: object) -> ItemScore:
             "item_id": item.id,
             "cluster": item.cluster,
             "demonstrations": prompt.demonstrations,
+            "num_dropped_demonstrations": prompt.num_dropped,
             "prompt": prompt.text,
             "prompt_sha256": hashlib.sha256(prompt.text.encode()).hexdigest(),
             "choices": item.choices,

@@ -5,7 +5,8 @@ import pytest
 from glam.analysis.cost_sentences import speedup
 from glam.analysis.judge import judge
 from glam.analysis.report import render_report
-from glam.analysis.sentences import overlap_caveats, winner_name
+from glam.analysis.sentences import conclusion, overlap_caveats, winner_name
+from glam.analysis.significance import holm
 from glam.analysis.verdict import Verdict
 from glam.records import ItemScore
 
@@ -234,6 +235,51 @@ def test_heldout_loss_is_no_member_of_the_tasks_family(make_study, make_evidence
     assert among_tasks == by_itself
     assert among_tasks.p_value_adjusted == among_tasks.p_value
     assert (among_tasks.decided, among_tasks.better) == (True, among_tasks.winner)
+
+
+def test_the_correction_counts_every_cell_of_every_contrast(make_study, make_evidence):
+    one, three = make_study(), make_study(more=2)
+    alone = judge(one, questions(make_evidence(one), sparse=0.2)).contrasts[0]
+    among = judge(three, questions(make_evidence(three), sparse=0.2)).contrasts
+    p_values = [cell.p_value for contrast in among for cell in contrast.tasks]
+    assert [cell.p_value_adjusted for contrast in among for cell in contrast.tasks] == holm(p_values)
+    same = next(each for each in among if each.first == "sparse")
+    assert [cell.p_value for cell in same.tasks] == [cell.p_value for cell in alone.tasks]
+    assert all(
+        wide.p_value_adjusted >= narrow.p_value_adjusted for wide, narrow in zip(same.tasks, alone.tasks, strict=True)
+    )
+    losses = [contrast.loss for contrast in among]
+    assert [loss.p_value_adjusted for loss in losses] == holm([loss.p_value for loss in losses])
+
+
+def test_a_loss_that_the_correction_leaves_open_is_not_called_better(make_study, make_evidence):
+    study = make_study()
+    contrast = judge(study, make_evidence(study)).contrasts[0]
+    open_ = contrast.loss.model_copy(update={"p_value_adjusted": 0.06, "decided": False})
+    said = conclusion("sparse", "dense", open_, num_seeds=2, equal_tokens=True)
+    assert said.startswith("Undecided: sparse minus dense is -0.0")
+    assert "among so many comparisons that is not sure (Holm's correction)" in said
+
+
+def test_a_task_that_counts_twice_is_compared_twice(make_study, make_evidence):
+    study = make_study()
+    evidence = {}
+    for (arm, seed), run in make_evidence(study).items():
+        score = run.scores["name_function", 0]
+        right = 0.9 if arm == "sparse" else 0.4
+        items = tuple(
+            item.model_copy(update={"cluster": item.item_id, "others": {"exact_match": float(n % 10 < 10 * right)}})
+            for n, item in enumerate(score.items)
+        )
+        update = {"task": "squad_v2", "metric": "f1", "others": {"exact_match": right}, "counted": ("exact_match",)}
+        twice = changed(score, items=items, result=score.result.model_copy(update=update))
+        evidence[arm, seed] = changed(run, scores={("squad_v2", 1): twice})
+    f1, exact = judge(study, evidence).contrasts[0].tasks
+    assert (f1.title, f1.metric, exact.title, exact.metric) == ("squad_v2", "f1", "squad_v2 exact_match", "exact_match")
+    assert (exact.first, exact.second, exact.test) == (0.9, 0.4, "McNemar")
+    assert exact.difference.value == pytest.approx(0.5)
+    assert exact.better == "first"
+    assert (f1.chance, exact.chance) == (0.25, None)
 
 
 def test_undecided_loss_says_what_it_would_have_shown(make_study, make_evidence):

@@ -10,6 +10,7 @@ from glam.analysis.statistics import (
     effective_clusters,
     paired_interval,
     score_interval,
+    with_metric,
 )
 from glam.records import ItemScore
 
@@ -169,7 +170,7 @@ def items_of(values: list[float | None], *, clusters: int | None = None) -> list
 def test_the_error_of_independent_items_is_the_textbooks() -> None:
     found = score_interval(items_of([1.0] * 60 + [0.0] * 40), bounded=True)
     assert found is not None
-    error, low, high = found
+    error, low, high = found.standard_error, found.low, found.high
     assert error == pytest.approx(np.sqrt(0.6 * 0.4 / 99), rel=0.05)
     assert low < 0.6 < high
     # Wilson's interval with a t quantile of 99 degrees of freedom.
@@ -180,7 +181,7 @@ def test_the_error_of_independent_items_is_the_textbooks() -> None:
 def test_an_interval_of_a_share_stays_in_bounds_and_never_vanishes(value: float) -> None:
     found = score_interval(items_of([value] * 20), bounded=True)
     assert found is not None
-    error, low, high = found
+    error, low, high = found.standard_error, found.low, found.high
     assert error == 0
     assert 0 <= low <= high <= 1
     assert 0.05 < high - low < 0.4
@@ -192,7 +193,7 @@ def test_items_of_one_cluster_that_agree_are_one_item() -> None:
     together = score_interval(items_of(values, clusters=10), bounded=True)
     assert alone is not None
     assert together is not None
-    assert together[0] > 2.5 * alone[0]
+    assert together.standard_error > 2.5 * alone.standard_error
 
 
 def test_what_was_not_asked_does_not_count() -> None:
@@ -202,3 +203,15 @@ def test_what_was_not_asked_does_not_count() -> None:
     )
     assert score_interval(items_of([None, None]), bounded=True) is None
     assert score_interval(items_of(values, clusters=1), bounded=True) is None
+
+
+def test_another_metric_of_the_same_items_counts_each_item_for_one() -> None:
+    items = [
+        ItemScore(item_id=f"q{n}", cluster=f"q{n}", value=0.5, weight=3.0, others={"exact_match": float(n % 2)})
+        for n in range(10)
+    ]
+    items.append(ItemScore(item_id="long", cluster="long", value=None))
+    exact = score_interval(with_metric(items, "exact_match"), bounded=True)
+    assert exact is not None
+    assert exact == score_interval(items_of([float(n % 2) for n in range(10)]), bounded=True)
+    assert with_metric(items, None) == items

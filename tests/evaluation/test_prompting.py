@@ -72,6 +72,7 @@ def test_whole_demonstrations_go_first_and_an_item_is_never_cut(tokenizer, seque
     asked = item("x")
     prompt = build_prompt(asked, POOL[:4], tokenizer=tokenizer, sequence_length=sequence_length)
     assert prompt.demonstrations == tuple(f"p{n}" for n in range(4))[4 - len(prompt.demonstrations) :]
+    assert prompt.num_dropped == 4 - len(prompt.demonstrations)
     longest = max(len(context) + len(continuation) for context, continuation in prompt.requests)
     # The end of the text before is read, the last token is not.
     assert prompt.excess_tokens == max(0, len(tokenizer.encode(asked.solved)) - sequence_length)

@@ -131,6 +131,7 @@ def test_what_does_not_fit_is_counted_and_not_asked(task: str, run):
     assert result.num_too_long == len(too_long)
     assert result.num_examples == len(items) - len(too_long)
     assert all(item.excess_tokens > 0 and item.demonstrations == () for item in too_long)
+    assert all(len(item.demonstrations) + item.num_dropped_demonstrations == 3 for item in items)
     assert result.mean_demonstrations is None or result.mean_demonstrations < 3
 
 
