@@ -6,11 +6,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.context import Context
+from flows.refusals import NotAllScored
 from flows.retries import RETRIES, may_help
 from flows.waiting import cpus, wait_for_others
 from glam.lineage import RunStage, ScoreStage
 from glam.records import EvalResult
-from glam.store import StoreError
 from workers.cluster import breakdowns_explained
 from workers.evaluate import evaluate as evaluate_on_ray
 from workers.reservation import total_cpus
@@ -38,7 +38,4 @@ def evaluate_now(scores: Sequence[ScoreStage], num_actors: int, context: Context
     with breakdowns_explained():
         failures = evaluate_on_ray(scores, context.store, num_actors=num_actors, on_result=report)
     if failures:
-        raise StoreError(
-            f"{len(failures)} of {len(scores)} scores could not be made; the others are kept. "
-            + "; ".join(f"{failure.score.stage.reference.label}: {failure.reason}" for failure in failures)
-        )
+        raise NotAllScored(len(scores), {failure.score.stage.reference: failure.reason for failure in failures})

@@ -1,12 +1,23 @@
 """Refusals: errors that explain themselves to the person who can do something about them."""
 
 import logging
+from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from glam.store import StoreError
+from glam.store import FolderReference, StoreError
 from glam.store.errors import DISK_FULL, is_disk_full
 from infra.processors import NotEnoughResources, RayFailed
+
+
+class NotAllScored(StoreError):
+    """Some scores of a study could not be made; the others are kept."""
+
+    def __init__(self, num_scores: int, reasons: Mapping[FolderReference, str]):
+        said = "; ".join(f"{reference.label}: {reason}" for reference, reason in reasons.items())
+        super().__init__(f"{len(reasons)} of {num_scores} scores could not be made; the others are kept. {said}")
+        self.reasons = reasons
+
 
 REFUSALS = (ValueError, StoreError, NotEnoughResources, RayFailed)
 """Their message says what, where and what to do; a traceback of our code adds nothing."""

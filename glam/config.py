@@ -422,6 +422,8 @@ class TrainConfig(Config):
         return tuple(sorted({*range(every, self.num_steps + 1, every), self.num_steps}))
 
 
+Shots = Annotated[int, Field(ge=0)] | Literal["paper"]
+"""Demonstrations before an item; `paper`: of each task as many as stand behind GLaM's few-shot score."""
 Prompts = Literal["paper", "harness"]
 
 
@@ -430,7 +432,7 @@ class EvalConfig(Config):
 
     tasks: tuple[str, ...] = ("heldout", "last_word", "continuation", "name_function")
     """Keys of `glam.evaluation.TASKS`."""
-    shots: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1, 4)
+    shots: tuple[Shots, ...] = (0, 1, 4)
     """Demonstrations before each example, for the tasks that take any."""
     max_examples: int | None = Field(default=200, ge=1)
     """Of each task, drawn by seed; None: all there are."""

@@ -13,7 +13,7 @@ from glam.config import Config, DataConfig, EvalConfig, Experiment, replace
 from glam.data import benchmarks
 from glam.data.identity import source_identity
 from glam.data.mixture import mixture_weights
-from glam.evaluation.names import identity, scoring, settings_of, takes_shots
+from glam.evaluation.names import identity, scoring, settings_of, shots_of
 from glam.inference import InferenceConfig
 from glam.records import Detour, Machine, Manifest
 from glam.store import Folder, FolderReference, Store, fingerprint, library_versions
@@ -219,7 +219,7 @@ def run_stage(arm: str, seed: int, experiment: Experiment, prepared: DataStages)
 def score_stages(subject: RunStage | Checkpoint, judged: EvalConfig) -> Iterator[ScoreStage]:
     """One stage for every task and number of shots. A run's weights are named by its fingerprint: they may not be yet.
 
-    Raises ValueError for an unknown task, BenchmarkError for files that are missing or not right.
+    Raises ValueError as `shots_of` and for an unknown task, BenchmarkError for files that are missing or not right.
     """
     for task in judged.tasks:
         settings = settings_of(task, judged)
@@ -228,7 +228,7 @@ def score_stages(subject: RunStage | Checkpoint, judged: EvalConfig) -> Iterator
         asked["scoring"] = scoring(task, settings.prompts)
         if questions is not None:
             asked |= {"questions": questions.asked, "prompts": settings.prompts}
-        for num_shots in judged.shots if takes_shots(task) else (0,):
+        for num_shots in shots_of(task, judged.shots):
             config = {"task": task, "num_shots": num_shots, **asked}
             if questions is not None and num_shots:
                 config["demonstrations"] = questions.pool

@@ -10,7 +10,8 @@ from dashboard import words
 from dashboard.parts import drawing
 from dashboard.parts.tasks import setting_of, short_names
 from dashboard.queries.scores import ScoreEntry, Subject
-from glam.evaluation.averages import Average, Averages, averages
+from glam.config import Shots
+from glam.evaluation.averages import Average, Averages, averages, scores_at
 from glam.evaluation.paper import Category, Group
 from glam.published import AverageOf, Model, published_average
 
@@ -35,10 +36,10 @@ ROWS: tuple[tuple[str, AverageOf | None, Pick], ...] = (
 """(title, what the paper calls it where it prints it, which of ours)."""
 
 
-def draw(subjects: Sequence[Subject], found: Sequence[Sequence[ScoreEntry]], shots: int) -> None:
+def draw(subjects: Sequence[Subject], found: Sequence[Sequence[ScoreEntry]], shots: Shots) -> None:
     """A row an average; one that lacks an entry is unknown and says what it lacks."""
     names, setting = short_names(subjects), setting_of(shots)
-    ours = [averages(_scores(entries)) for entries in found]
+    ours = [averages(scores_at([entry.result for entry in entries if entry.result], shots)) for entries in found]
     rows = []
     for title, of, pick in ROWS:
         row = {"Average": title}
@@ -58,16 +59,6 @@ def draw(subjects: Sequence[Subject], found: Sequence[Sequence[ScoreEntry]], sho
             "An average that lacks an entry is unknown, never the mean of the others. All tasks of the paper:",
             "glam evaluate RUN --tasks all --data DIR",
         )
-
-
-def _scores(entries: Sequence[ScoreEntry]) -> dict[tuple[str, str], float | None]:
-    """By task and metric; further metrics of a task too, as SQuADv2 counts twice."""
-    found: dict[tuple[str, str], float | None] = {}
-    for entry in entries:
-        if entry.result is not None:
-            found |= {(entry.task, name): value for name, value in entry.result.others.items()}
-            found[entry.task, entry.result.metric] = entry.result.value
-    return found
 
 
 def _shown(average: Average) -> str:

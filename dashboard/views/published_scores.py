@@ -9,8 +9,9 @@ import streamlit as st
 from dashboard import words
 from dashboard.charts.tasks import Score, task_scores
 from dashboard.parts import drawing
-from dashboard.parts.tasks import name_of, setting_of, short_names
+from dashboard.parts.tasks import name_of, setting_of, short_names, shots_name
 from dashboard.queries.scores import ScoreEntry, Subject
+from glam.config import Shots
 from glam.published import Metric, Model, PublishedScore, published_score
 
 MODELS: dict[Model, str] = {
@@ -21,7 +22,7 @@ MODELS: dict[Model, str] = {
 }
 
 
-def draw(subjects: Sequence[Subject], found: Sequence[Sequence[ScoreEntry]], shots: int) -> None:
+def draw(subjects: Sequence[Subject], found: Sequence[Sequence[ScoreEntry]], shots: Shots) -> None:
     """Those of the tasks scored here that are in print."""
     names, setting = short_names(subjects), setting_of(shots)
     dots, rows = [], []
@@ -43,7 +44,7 @@ def draw(subjects: Sequence[Subject], found: Sequence[Sequence[ScoreEntry]], sho
         rows.append(row)
     if not rows:
         drawing.nothing(
-            f"None of the tasks scored here at {shots}-shot is in print. The paper's 29, from files in a folder:",
+            f"None of the tasks scored here at {shots_name(shots)} is in print. The paper's 29, from files:",
             "glam evaluate RUN --tasks all --data DIR",
         )
         return

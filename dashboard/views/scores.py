@@ -10,10 +10,11 @@ from dashboard.charts.tasks import Score, task_scores
 from dashboard.parts import drawing
 from dashboard.parts.tasks import category, name_of, setting_name, short_names
 from dashboard.queries.scores import ScoreEntry, Subject
+from glam.config import Shots
 from glam.records import EvalResult
 
 
-def draw(subjects: Sequence[Subject], found: Sequence[Sequence[ScoreEntry]], shots: int) -> None:
+def draw(subjects: Sequence[Subject], found: Sequence[Sequence[ScoreEntry]], _shots: Shots) -> None:
     """The chart, and a row a task."""
     names = short_names(subjects)
     keys = sorted({entry.key for entries in found for entry in entries}, key=lambda key: (category(key[0]), key))
@@ -23,7 +24,7 @@ def draw(subjects: Sequence[Subject], found: Sequence[Sequence[ScoreEntry]], sho
         of_key = [next((entry for entry in entries if entry.key == key), None) for entries in found]
         some = next(entry for entry in of_key if entry is not None)
         title = setting_name(some, every)
-        row = {"Task": name_of(some.task), "Category": category(some.task), "Shots": shots}
+        row = {"Task": name_of(some.task), "Category": category(some.task), "Shots": some.num_shots}
         for name, entry in zip(names, of_key, strict=True):
             result = None if entry is None else entry.result
             row[name] = _value(result)

@@ -9,9 +9,11 @@ import streamlit as st
 from dashboard import words
 from dashboard.parts import choices, drawing
 from dashboard.parts.runs import likely_pair
+from dashboard.parts.tasks import is_at, shots_asked, shots_name
 from dashboard.queries import RunEntry, list_runs, store_root
 from dashboard.queries.scores import Subject, list_subjects, scores_of
 from dashboard.views import averages, items, paired, published_scores, scores
+from glam.config import Shots
 
 NOBODY = "-"
 VIEWS = {
@@ -57,9 +59,9 @@ def show() -> None:
     if view == "paired":
         paired.draw(root, both)
         return
-    shots = sorted({entry.num_shots for entries in found for entry in entries})
-    shown = int(choices.one_of_few("Shots", {str(each): f"{each}-shot" for each in shots}, "shots"))
-    found = [[entry for entry in entries if entry.num_shots == shown] for entries in found]
+    shots: dict[str, Shots] = {str(each): each for each in shots_asked([one for several in found for one in several])}
+    shown = shots[choices.one_of_few("Shots", {key: shots_name(each) for key, each in shots.items()}, "shots")]
+    found = [[entry for entry in entries if is_at(entry, shown)] for entries in found]
     {"scores": scores.draw, "averages": averages.draw, "published": published_scores.draw}[view](both, found, shown)
 
 

@@ -1,8 +1,8 @@
 """`glam evaluate`: every task on the runs of a recipe, or on one checkpoint."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from flows.commands.checkpoints import CHECKPOINT_HELP, find_checkpoint, named_by_content
+from flows.commands.evaluate_recipe import evaluate_recipe
 from flows.commands.options import (
     AsJson,
     RunSettings,
@@ -21,16 +22,14 @@ from flows.commands.options import (
     open_store,
     print_json,
 )
-from flows.commands.study import DEFAULTS, DryRun, command
-from glam.analysis.formats import percent
-from glam.analysis.score_table import print_scores
-from glam.config import EvalConfig, replace
-from glam.evaluation.averages import Averages, averages
+from flows.commands.score_sheet import ScoreSheet, read_result
+from flows.commands.study import DEFAULTS, DryRun
+from glam.analysis.score_table import Failed
+from glam.config import EvalConfig, Shots, replace
 from glam.evaluation.benchmark import BenchmarkError
 from glam.evaluation.tasks import PUBLISHED
 from glam.lineage import Checkpoint, ScoreStage, score_stages
 from glam.recipes import RECIPES
-from glam.records import EvalResult
 from glam.store import Folder, Store
 from infra.processors import available_cpus
 
@@ -51,7 +50,14 @@ def evaluate(
     tasks: Annotated[
         str | None, typer.Option(metavar="NAME,...", help=f"Tasks; `{ALL}` are the paper's {len(PUBLISHED)}.")
     ] = None,
-    shots: Annotated[str | None, typer.Option(metavar="K,...", help="Demonstrations before each item.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="CHECKPOINT", help="A second one, scored on the same items and compared with, by pairs."),
+    ] = None,
+    shots: Annotated[
+        str | None,
+        typer.Option(metavar="K,...", help="Demonstrations before each item; `paper`: of each task GLaM's few."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Files of the benchmarks: TASK/eval.jsonl, TASK/train.jsonl.")
     ] = None,
@@ -81,59 +87,109 @@ def evaluate(
     """Score a checkpoint, or every run of a recipe, on every task at every number of shots."""
     chosen = {
         "tasks": _listed(tasks, str) if tasks != ALL else tuple(PUBLISHED),
-        "shots": _listed(shots, int),
+        "shots": _listed(shots, _shots),
         "benchmarks": None if data is None else str(data.absolute()),
         "seed": seed,
         "prompts": prompts,
     }
     given = {name: value for name, value in chosen.items() if value is not None}
     if what in RECIPES and harness is None:
+        if against is not None:
+            raise ValueError(
+                f"--against is for two checkpoints; `glam compare {what}` holds the arms of a recipe together"
+            )
         limits = {} if limit is None else {"max_examples": limit}
         changes = [f"eval.{name}={_written(value)}" for name, value in {**given, **limits}.items()]
         how = [*(run_settings or []), *([] if actors is None else [f"num_eval_actors={actors}"])]
-        run = command("evaluate")
-        run(what, [*(settings or []), *changes], store, workers, threads, how, dry_run=dry_run, as_json=as_json)
+        evaluate_recipe(
+            what, [*(settings or []), *changes], store, workers, threads, how, dry_run=dry_run, as_json=as_json
+        )
         return
     if settings or run_settings:
         raise ValueError(f"--set and --run are for recipes, and {what!r} is none; known: {', '.join(RECIPES)}")
     opened = open_store(store)
     if harness is not None:
-        if dry_run or actors is not None:
-            raise ValueError("--harness runs in this process, and at once: leave away --dry-run and --actors")
+        if dry_run or actors is not None or against is not None:
+            raise ValueError("--harness runs one model in this process: leave away --dry-run, --actors and --against")
         _harness(find_checkpoint(opened, what), _listed(harness, str) or (), given, limit, as_json)
         return
     judged = EvalConfig(**{"max_examples": limit, **given})
-    checkpoint = named_by_content(opened, find_checkpoint(opened, what))
-    scores, failures = _stages(checkpoint, judged)
+    names = [what] if against is None else [what, against]
+    planned = {name: _Planned.of(named_by_content(opened, find_checkpoint(opened, name)), judged) for name in names}
+    if against is not None and len({each.checkpoint.weights_sha256 for each in planned.values()}) == 1:
+        raise ValueError(f"{what!r} and {against!r} are the same model: there is nothing to compare")
     if not dry_run:
-        failures += _make(scores, opened, actors)
-    results = [_result(folder) for score in scores if (folder := score.stage.find(opened)) is not None]
-    means = {shots: averages(_for_averages(results, shots)) for shots in sorted({each.num_shots for each in results})}
-    if as_json:
-        rows = [{**result.model_dump(mode="json"), "failed": None} for result in results]
-        rows += [{"task": task, "num_shots": num_shots, "failed": reason} for task, num_shots, reason in failures]
-        print_json(
-            {"checkpoint": checkpoint.path, "results": rows, "averages": {k: asdict(v) for k, v in means.items()}}
-        )
+        _make([score for each in planned.values() for score in each.scores], planned.values(), opened, actors)
+    sheets = [each.sheet(judged, opened) for each in planned.values()]
+    if against is None:
+        _show(sheets[0], as_json)
     else:
-        print_scores(results, failures, console())
-        for num_shots, mean in means.items():
-            if judged.prompts == "paper" and (mean.overall.value is not None or tasks == ALL):
-                typer.echo(_sentence(num_shots, mean))
-    if failures:
+        _compare(planned, sheets, opened, as_json)
+    if any(sheet.failed for sheet in sheets):
         raise typer.Exit(1)
 
 
-def _stages(checkpoint: Checkpoint, judged: EvalConfig) -> tuple[list[ScoreStage], list[tuple[str, int | None, str]]]:
-    """What is to be scored, and (task, shots, reason) of tasks whose files are missing or not right."""
-    scores: list[ScoreStage] = []
-    failures: list[tuple[str, int | None, str]] = []
-    for task in judged.tasks:
-        try:
-            scores += score_stages(checkpoint, replace(judged, tasks=(task,)))
-        except BenchmarkError as error:
-            failures.append((task, None, str(error)))
-    return scores, failures
+@dataclass(frozen=True)
+class _Planned:
+    """What is to be scored of a checkpoint, and what cannot be."""
+
+    checkpoint: Checkpoint
+    scores: tuple[ScoreStage, ...]
+    failed: list[Failed]
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, judged: EvalConfig) -> "_Planned":
+        """A task whose files are missing or not right has failed already, and takes no other with it."""
+        scores: list[ScoreStage] = []
+        failed: list[Failed] = []
+        for task in judged.tasks:
+            try:
+                scores += score_stages(checkpoint, replace(judged, tasks=(task,)))
+            except BenchmarkError as error:
+                failed.append((task, None, str(error)))
+        return cls(checkpoint, tuple(scores), failed)
+
+    def folders(self, store: Store) -> list[Folder]:
+        """Of the scores that are there."""
+        return [folder for score in self.scores if (folder := score.stage.find(store)) is not None]
+
+    def sheet(self, judged: EvalConfig, store: Store) -> ScoreSheet:
+        """What is there by now."""
+        return ScoreSheet(self.checkpoint.path, judged, list(map(read_result, self.folders(store))), self.failed)
+
+
+def _show(sheet: ScoreSheet, as_json: bool) -> None:
+    if as_json:
+        print_json(sheet.document())
+    else:
+        sheet.show(title=False)
+
+
+def _compare(planned: Mapping[str, _Planned], sheets: Sequence[ScoreSheet], store: Store, as_json: bool) -> None:
+    """Two models on the same items."""
+    # Half a second of imports that one model alone does not need.
+    from glam.analysis.comparison import Judged, compare_models
+    from glam.analysis.evidence import read_scores
+    from glam.analysis.table import print_comparison
+
+    labels = [each.checkpoint.label for each in planned.values()]
+    names = labels if len(set(labels)) == len(labels) else list(planned)
+    first, second = (
+        Judged(name, {0: read_scores(each.folders(store))}) for name, each in zip(names, planned.values(), strict=True)
+    )
+    comparison = compare_models(first, second)
+    if as_json:
+        print_json(
+            {
+                "models": {name: sheet.document() for name, sheet in zip(names, sheets, strict=True)},
+                "comparison": comparison.model_dump(mode="json"),
+            }
+        )
+        return
+    for sheet in sheets:
+        sheet.show(title=True)
+    typer.echo()
+    print_comparison(comparison, console())
 
 
 def _harness(folder: Path, tasks: tuple[str, ...], given: Mapping[str, Any], limit: int | None, as_json: bool) -> None:
@@ -170,36 +226,18 @@ def _harness(folder: Path, tasks: tuple[str, ...], given: Mapping[str, Any], lim
         raise typer.Exit(1)
 
 
-def _result(folder: Folder) -> EvalResult:
-    return EvalResult.model_validate(folder.read_json("result.json"))
-
-
-def _for_averages(results: Sequence[EvalResult], num_shots: int) -> dict[tuple[str, str], float | None]:
-    of_shots = [result for result in results if result.num_shots == num_shots]
-    others = {(result.task, name): value for result in of_shots for name, value in result.others.items()}
-    return others | {(result.task, result.metric): result.value for result in of_shots}
-
-
-def _sentence(num_shots: int, mean: Averages) -> str:
-    """The paper's averages in words; one that lacks an entry is unknown."""
-    parts = {"NLG": mean.groups["NLG"], "NLU": mean.groups["NLU"], "all": mean.overall}
-    shown = ", ".join(f"{name} {percent(part.value)}" for name, part in parts.items())
-    missing = ", ".join(f"{entry.task} {entry.metric}" for entry in mean.overall.missing)
-    return f"{num_shots}-shot averages as the paper's: {shown}" + (f"; without a score: {missing}" if missing else "")
-
-
-def _make(scores: Sequence[ScoreStage], store: Store, actors: int | None) -> list[tuple[str, int | None, str]]:
-    """(task, shots, reason) of what could not be made; nothing heavy is imported where everything is there."""
+def _make(scores: Sequence[ScoreStage], planned: Iterable[_Planned], store: Store, actors: int | None) -> None:
+    """Notes what failed where it was planned; nothing heavy is imported where everything is there."""
     missing = [score for score in scores if score.stage.find(store) is None]
     if not missing:
-        return []
+        return
     from workers.cluster import cluster
     from workers.evaluate import evaluate as evaluate_on_ray
 
     num_actors = actors or available_cpus()
     os.environ["GLAM_STORE"] = str(store.root)  # where the stack is looked for, whose Ray is taken
     with cluster(cpus_needed=num_actors):
-        failed = evaluate_on_ray(
+        failures = evaluate_on_ray(
             missing,
             store,
             num_actors=num_actors,
@@ -208,7 +246,12 @@ def _make(scores: Sequence[ScoreStage], store: Store, actors: int | None) -> lis
                 err=True,
             ),
         )
-    return [(failure.score.task, failure.score.num_shots, failure.reason) for failure in failed]
+    for each in planned:
+        each.failed.extend(
+            (failure.score.task, failure.score.num_shots, failure.reason)
+            for failure in failures
+            if failure.score in each.scores
+        )
 
 
 def _listed(text: str | None, kind: Callable[[str], Value]) -> tuple[Value, ...] | None:
@@ -217,7 +260,11 @@ def _listed(text: str | None, kind: Callable[[str], Value]) -> tuple[Value, ...]
     try:
         return tuple(kind(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as error:
-        raise ValueError(f"{text!r} is no list of numbers such as 0,1,5") from error
+        raise ValueError(f"{text!r} is no list such as 0,1,5 or 0,1,paper") from error
+
+
+def _shots(text: str) -> Shots:
+    return "paper" if text == "paper" else int(text)
 
 
 def _written(value: object) -> str:

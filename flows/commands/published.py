@@ -9,8 +9,9 @@ import typer
 from flows.commands.options import AsJson, Settings, StorePath, console, open_store, print_json
 from glam.analysis.published_rows import ArmCost, Cell, arm_cost, average_rows, cost_rows
 from glam.analysis.published_table import print_pair, print_published
+from glam.config import Shots
 from glam.energy.grid import GRIDS, GridIntensity, grid_intensity
-from glam.evaluation.averages import Average, averages
+from glam.evaluation.averages import Average, averages, scores_at
 from glam.lineage import StudyStages, study_stages
 from glam.published import PUBLISHED_COSTS, AverageOf, Setting
 from glam.recipes import RECIPES
@@ -19,9 +20,9 @@ from glam.records import EvalResult, Manifest, RunSummary
 from glam.store import Folder, Store
 from glam.study import override
 
-ArmAverages = dict[tuple[AverageOf, int], float]
+ArmAverages = dict[tuple[AverageOf, Shots], float]
 """Of one run, by number of shots; in per cent."""
-ZERO_OR_ONE: Mapping[int, Setting] = {0: "zero", 1: "one"}
+ZERO_OR_ONE: Mapping[Shots, Setting] = {0: "zero", 1: "one"}
 PER_CENT = 100
 
 
@@ -109,14 +110,10 @@ def _results(run: Folder, scores: list[tuple[Folder, Manifest]]) -> list[EvalRes
 
 def _averages(results: list[EvalResult]) -> ArmAverages:
     """The paper's averages of one run; of several scores of a task that of most items counts."""
-    by_shots: dict[int, dict[tuple[str, str], float | None]] = {}
-    for result in sorted(results, key=lambda each: each.num_examples):
-        scores = by_shots.setdefault(result.num_shots, {})
-        scores.update({(result.task, name): value for name, value in result.others.items()})
-        scores[result.task, result.metric] = result.value
+    ordered = sorted(results, key=lambda each: each.num_examples)
     found: ArmAverages = {}
-    for num_shots, scores in by_shots.items():
-        means = averages(scores)
+    for num_shots in (*sorted({each.num_shots for each in ordered}), "paper"):
+        means = averages(scores_at(ordered, num_shots))
         parts: dict[AverageOf, Average] = {**means.groups, "all": means.overall}
         for of, mean in parts.items():
             if mean.value is not None:
@@ -125,12 +122,13 @@ def _averages(results: list[EvalResult]) -> ArmAverages:
 
 
 def _mean(runs: list[ArmAverages]) -> dict[tuple[AverageOf, Setting], Cell]:
-    """Over an arm's runs, where all of them have the average; of few shots that of most."""
+    """Over an arm's runs, where all of them have the average; of few shots the paper's numbers, else the most."""
     found: dict[tuple[AverageOf, Setting], Cell] = {}
-    for of, num_shots in sorted(runs[0], key=lambda key: key[1]):
+    for of, num_shots in runs[0]:  # rising, the paper's own last
         values = [run[of, num_shots] for run in runs if (of, num_shots) in run]
         if len(values) == len(runs):
             setting = ZERO_OR_ONE.get(num_shots, "few")
-            note = f"{num_shots} shots for every task" if setting == "few" else None
+            number = "the paper's number of" if num_shots == "paper" else str(num_shots)
+            note = f"{number} shots for every task" if setting == "few" else None
             found[of, setting] = Cell(sum(values) / len(values), "measured", note=note)
     return found

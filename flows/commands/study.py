@@ -106,23 +106,23 @@ def command(verb: Verb) -> Callable[..., None]:
         stages = study_stages(override(find_recipe(recipe), changes))
         wanted = stages.until(verb)
         if dry_run:
-            _show_stages(wanted, opened, as_json)
+            show_stages(wanted, opened, as_json)
             return
         # What a complete verdict was made from may have been collected since; the verdict stands.
         final = [stages.verdict] if verb == "compare" else wanted
         if any(stage.find(opened) is None for stage in final):
-            _run_flow(opened, recipe, changes, workers, threads, how, verb)
+            run_flow(opened, recipe, changes, workers, threads, how, verb)
         if verb == "compare":
             _show_verdict(stages, opened, as_json)
         elif verb == "classify":
             show_classifiers([data.classifier for data in stages.data], opened, as_json)
         else:
-            _show_stages(wanted, opened, as_json)
+            show_stages(wanted, opened, as_json)
 
     return run
 
 
-def _run_flow(
+def run_flow(
     store: Store,
     recipe: str,
     settings: list[str],
@@ -131,6 +131,7 @@ def _run_flow(
     run_settings: list[str],
     until: Verb,
 ) -> None:
+    """The recipe's flow in this process, on a server of its own or the stack's. Raises what ends it."""
     require_cpus(run_options(workers, threads, run_settings).cpus_needed)
     os.environ["GLAM_STORE"] = str(store.root)
     with local_api(store.root) as api:
@@ -144,7 +145,8 @@ def _run_flow(
         )
 
 
-def _show_stages(stages: list[Stage], store: Store, as_json: bool) -> None:
+def show_stages(stages: list[Stage], store: Store, as_json: bool) -> None:
+    """Which are done, which are to run and why."""
     rows = stage_rows(stages, store)
     if as_json:
         print_json(rows)

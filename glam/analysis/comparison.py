@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from glam.analysis.evidence import RunEvidence, Score, TaskKey
 from glam.analysis.significance import SIGNIFICANCE_LEVEL, PairedTest, holm, paired_test
 from glam.analysis.statistics import Interval, UnpairedError, cluster_sums, paired_interval, with_metric
-from glam.analysis.verdict import Estimate, TaskComparison, Winner
+from glam.analysis.verdict import Estimate, ModelComparison, TaskComparison, Winner
 
 HELDOUT_TASK: TaskKey = ("heldout", 0)
 LOWER_IS_BETTER = ("cross_entropy",)
@@ -32,6 +32,16 @@ class Judged:
     def on(self, key: TaskKey) -> list[Score | None]:
         """Of each seed; None where it was not scored."""
         return [scores.get(key) for scores in self.scores.values()]
+
+
+def compare_models(first: Judged, second: Judged) -> ModelComparison:
+    """Everything that either was scored on, decided: held-out loss by itself, all else by Holm's correction."""
+    asked = any(score is not None for each in (first, second) for score in each.on(HELDOUT_TASK))
+    losses = [compare_task(first, second, HELDOUT_TASK)] if asked else []
+    (decided,), (tasks,) = decide([losses]), decide([compare_tasks(first, second)])
+    return ModelComparison(
+        first=first.name, second=second.name, loss=decided[0] if decided else None, tasks=tuple(tasks)
+    )
 
 
 def compare_tasks(first: Judged, second: Judged) -> list[TaskComparison]:

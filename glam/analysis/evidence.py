@@ -49,13 +49,7 @@ def read_run(run_folder: Folder, score_folders: Sequence[Folder]) -> RunEvidence
     Raises IntegrityError for a folder that is not complete, StoreError for a record that is missing or of
     another version; both name the file.
     """
-    scores = {}
-    for folder in score_folders:
-        folder.manifest()
-        result = _record(folder, RESULT, EvalResult)
-        scores[result.task, result.num_shots] = Score(
-            result, tuple(read_table(folder, ITEMS, ItemScore, columns=PAIRED))
-        )
+    scores = read_scores(score_folders)
     # A step that was repeated after an interruption is written again; the last writing counts.
     steps = {each.step: each for each in run_folder.read(STEPS, StepMetrics)}
     points = {each.step: each for each in run_folder.read(HELDOUT, HeldoutPoint)}
@@ -68,6 +62,17 @@ def read_run(run_folder: Folder, score_folders: Sequence[Folder]) -> RunEvidence
         numerics=run_folder.manifest().numerics,
         heldout_rows=tuple(rows[step] for step in sorted(rows)),
     )
+
+
+def read_scores(score_folders: Sequence[Folder]) -> dict[TaskKey, Score]:
+    """What complete score folders of one model hold. Raises as `read_run`."""
+    scores = {}
+    for folder in score_folders:
+        folder.manifest()
+        result = _record(folder, RESULT, EvalResult)
+        items = read_table(folder, ITEMS, ItemScore, columns=PAIRED)
+        scores[result.task, result.num_shots] = Score(result, tuple(items))
+    return scores
 
 
 def _record(folder: Folder, name: str, record_type: type[RecordT]) -> RecordT:

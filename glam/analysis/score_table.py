@@ -15,7 +15,7 @@ Failed = tuple[str, int | None, str]
 def print_scores(results: Sequence[EvalResult], failed: Sequence[Failed], console: Console) -> None:
     """A row a task and number of shots; a task that failed says why and has no number.
 
-    `shown` are the demonstrations that stood before an item on average: fewer where there are not so many, or no room.
+    A further metric that the paper's averages count has a row of its own. `shown` are the demonstrations that stood before an item on average: fewer where there are not so many, or no room.
     """
     table = Table(box=None, header_style="", pad_edge=False)
     for name in ("task", "shots", "metric"):
@@ -38,6 +38,10 @@ def print_scores(results: Sequence[EvalResult], failed: Sequence[Failed], consol
             str(result.num_examples),
             str(result.num_too_long),
         )
+        for name in result.counted:
+            found = result.intervals.get(name)
+            ends = "-" if found is None else f"{percent(found.low)} to {percent(found.high)}"
+            table.add_row(result.task, str(result.num_shots), name, "", percent(result.others[name]), ends)
     for task, shots, _ in failed:
         table.add_row(task, "-" if shots is None else str(shots), "FAILED")
     console.print(table)

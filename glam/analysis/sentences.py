@@ -7,7 +7,7 @@ from glam.analysis.cost_sentences import speedup_finding
 from glam.analysis.curves import COST_WORDS
 from glam.analysis.formats import UNKNOWN
 from glam.analysis.significance import SIGNIFICANCE_LEVEL
-from glam.analysis.verdict import ArmSummary, AxisComparison, Contrast, Estimate, TaskComparison
+from glam.analysis.verdict import ArmSummary, AxisComparison, Contrast, Estimate, ModelComparison, TaskComparison
 from glam.records import RunSummary
 
 
@@ -51,7 +51,7 @@ def points(estimate: Estimate) -> str:
     return f"{text} [{100 * estimate.low:+.1f}, {100 * estimate.high:+.1f}]"
 
 
-def winner_name(contrast: Contrast, task: TaskComparison) -> str:
+def winner_name(contrast: Contrast | ModelComparison, task: TaskComparison) -> str:
     """The arm that the adjusted p-value favours, or why there is none: noise, or `undecided` where none is known."""
     if task.decided is False:
         return too_noisy(task)

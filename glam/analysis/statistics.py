@@ -157,7 +157,8 @@ def score_interval(items: Sequence[ItemScore], *, bounded: bool) -> ScoreInterva
         quantile * np.sqrt(value * (1 - value) / independent + shrink / (4 * independent)),
     )
     low, high = ((centre + sign * float(half)) / (1 + shrink) for sign in (-1, 1))
-    return ScoreInterval(standard_error=error, low=max(0.0, low), high=min(1.0, high))
+    # Rounding may leave an end a trifle on the wrong side of a value of 0 or 1.
+    return ScoreInterval(standard_error=error, low=min(value, max(0.0, low)), high=max(value, min(1.0, high)))
 
 
 def with_metric(items: Sequence[ItemScore], metric: str | None) -> Sequence[ItemScore]:

@@ -7,12 +7,17 @@ from rich.text import Text
 from glam.analysis.cost_sentences import largest_residual, law_values, speedup
 from glam.analysis.formats import energy, number, p_value, percent, quantity, ratio, signed
 from glam.analysis.sentences import interval, points, winner_name
-from glam.analysis.verdict import Contrast, Verdict
+from glam.analysis.verdict import Contrast, ModelComparison, Verdict
 
 
 def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
     """Prints the tables and the sentence."""
     (console or Console()).print(verdict_tables(verdict))
+
+
+def print_comparison(comparison: ModelComparison, console: Console) -> None:
+    """Two models on the same items: both values, their difference, and who is better."""
+    console.print(Group(task_table(comparison), decision_table(comparison)))
 
 
 def verdict_tables(verdict: Verdict) -> Group:
@@ -76,12 +81,12 @@ def scaling_table(verdict: Verdict) -> Table:
     return table
 
 
-def task_table(contrast: Contrast) -> Table:
+def task_table(contrast: Contrast | ModelComparison) -> Table:
     """Every task setting, held-out loss first."""
     table = _table(f"{contrast.first} minus {contrast.second}, 95 % intervals", "task")
     for name in ("shots", contrast.first, contrast.second, "difference", "chance", "majority"):
         table.add_column(name, justify="right")
-    for task in (contrast.loss, *contrast.tasks):
+    for task in contrast.cells:
         shown = percent if task.higher_is_better else number
         table.add_row(
             task.title,
@@ -95,12 +100,12 @@ def task_table(contrast: Contrast) -> Table:
     return table
 
 
-def decision_table(contrast: Contrast) -> Table:
+def decision_table(contrast: Contrast | ModelComparison) -> Table:
     """Who is better on every task setting, and how sure that is; apart from the scores, to fit a narrow terminal."""
     table = _table("paired tests; would show: alone, in 80 % of cases at 5 %", "task")
     for name in ("shots", "p", "Holm's p", "better"):
         table.add_column(name, justify="left" if name == "better" else "right", no_wrap=name != "better")
-    for task in (contrast.loss, *contrast.tasks):
+    for task in contrast.cells:
         table.add_row(
             task.title,
             str(task.num_shots),

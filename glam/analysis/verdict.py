@@ -82,6 +82,21 @@ class TaskComparison(Record):
         return "first" if (self.difference.value > 0) == self.higher_is_better else "second"
 
 
+class ModelComparison(Record):
+    """Two models on the same items, which need not be arms of a study."""
+
+    first: str
+    second: str
+    loss: TaskComparison | None
+    """Held-out loss; None: neither was asked."""
+    tasks: tuple[TaskComparison, ...]
+
+    @property
+    def cells(self) -> tuple[TaskComparison, ...]:
+        """Held-out loss first."""
+        return self.tasks if self.loss is None else (self.loss, *self.tasks)
+
+
 class SeedReading(Record):
     """Two curves of one seed, read at equal cost and at equal loss."""
 
@@ -234,6 +249,11 @@ class Contrast(Record):
     """Those included of which nothing is known."""
     sentence: str
     findings: tuple[str, ...]
+
+    @property
+    def cells(self) -> tuple[TaskComparison, ...]:
+        """Held-out loss first."""
+        return (self.loss, *self.tasks)
 
 
 class Verdict(Record):

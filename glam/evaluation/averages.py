@@ -6,12 +6,14 @@ counts twice: by F1 and by exact match.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, get_args
 
+from glam.config import Shots
 from glam.evaluation.paper import Category, Group
 from glam.evaluation.tasks import PUBLISHED
+from glam.records import EvalResult
 
 
 class Entry(NamedTuple):
@@ -51,6 +53,24 @@ class Averages:
     groups: Mapping[Group, Average]
     categories: Mapping[Category, Average]
     overall: Average
+
+
+def number_of(task: str, shots: Shots) -> int | None:
+    """How many demonstrations that is before a task's items; None: the paper has no such task."""
+    if shots != "paper":
+        return shots
+    published = PUBLISHED.get(task)
+    return None if published is None or published.paper is None else published.paper.shots
+
+
+def scores_at(results: Iterable[EvalResult], shots: Shots) -> dict[tuple[str, str], float | None]:
+    """By task and metric, at that number of demonstrations; `paper`: of each task at the paper's own."""
+    found: dict[tuple[str, str], float | None] = {}
+    for result in results:
+        if result.num_shots == number_of(result.task, shots):
+            found |= {(result.task, name): value for name, value in result.others.items()}
+            found[result.task, result.metric] = result.value
+    return found
 
 
 def averages(scores: Mapping[tuple[str, str], float | None]) -> Averages:

@@ -1,6 +1,8 @@
 """What a task is called, and whether it takes demonstrations. No torch: asked before anything runs."""
 
-from glam.config import EvalConfig, Prompts, replace
+from collections.abc import Sequence
+
+from glam.config import EvalConfig, Prompts, Shots, replace
 from glam.evaluation import questions
 from glam.evaluation.benchmark import Benchmark
 from glam.evaluation.task import HeldoutLikelihood, Task
@@ -23,9 +25,19 @@ def settings_of(task: str, judged: EvalConfig) -> EvalConfig:
     return judged if task in HARNESS else replace(judged, prompts="paper")
 
 
-def takes_shots(task: str) -> bool:
-    """Whether demonstrations may stand before an item of this task. Raises ValueError for an unknown task."""
-    return find_task(task).takes_shots
+def shots_of(task: str, shots: Sequence[Shots]) -> tuple[int, ...]:
+    """How many demonstrations stand before its items, each number once; none where it takes none.
+
+    Raises ValueError for an unknown task, and for the paper's number of a task that the paper does not have.
+    """
+    found = find_task(task)
+    if not found.takes_shots:
+        return (0,)
+    published = None if found.paper is None else found.paper.shots
+    numbers = [published if each == "paper" else each for each in shots]
+    if None in numbers:
+        raise ValueError(f"shots: the paper has no task {task!r}, and so no number of demonstrations for it; say one")
+    return tuple(dict.fromkeys(number for number in numbers if number is not None))
 
 
 def scoring(task: str, prompts: Prompts) -> dict[str, object]:

@@ -183,7 +183,7 @@ def test_an_interval_of_a_share_stays_in_bounds_and_never_vanishes(value: float)
     assert found is not None
     error, low, high = found.standard_error, found.low, found.high
     assert error == 0
-    assert 0 <= low <= high <= 1
+    assert 0 <= low <= value <= high <= 1
     assert 0.05 < high - low < 0.4
 
 

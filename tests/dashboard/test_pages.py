@@ -9,9 +9,11 @@ from streamlit.testing.v1 import AppTest
 from dashboard.parts.runs import likely, likely_pair
 from dashboard.queries import RunEntry, list_runs
 from dashboard.views import pair
-from glam.records import ExpertLoad
-from glam.store import Store
+from glam.analysis.evidence import Score
+from glam.records import EvalResult, ExpertLoad, ItemScore
+from glam.store import FolderReference, Store
 from tests.dashboard.fabricated import HOSTILE_NAME, RUNNING, VERDICT
+from tests.dashboard.fabricated_scores import write_score
 from tests.dashboard.opened import APP, PAGES, opened, shown, table_with
 
 SPARSE, DENSE = "1000000000000000", "2000000000000000"
@@ -144,6 +146,17 @@ def test_an_average_that_lacks_an_entry_is_unknown(root: Path, monkeypatch: pyte
     assert table.loc["All", "sparse"] == "unknown (28 of 30 missing)"
     assert table.loc["All", "GLaM 64B/64E"] == "62.7 % (verified)"
     assert "sparse lacks 28 of 30 entries" in shown(app)
+
+
+def test_the_papers_few_shot_numbers_are_a_choice_of_their_own(own_store: Store, monkeypatch: pytest.MonkeyPatch):
+    run = FolderReference(kind="runs", label="sparse-s0", fingerprint=SPARSE)
+    for task, shots in (("copa", 16), ("copa", 4), ("drop", 2)):
+        result = EvalResult(task=task, num_shots=shots, metric="accuracy", value=0.5, num_examples=1)
+        item = ItemScore(item_id="x", cluster="x", value=0.5)
+        write_score(own_store, run, Score(result, (item,)), experts=False)
+    app = opened("tasks", own_store.root, monkeypatch, shots="paper")
+    table = table_with(app, "Category")
+    assert sorted(zip(table["Task"], table["Shots"], strict=True)) == [("copa", 16), ("drop", 2)]
 
 
 def test_paired_tests_name_a_winner_only_after_correction(root: Path, monkeypatch: pytest.MonkeyPatch):

@@ -4,7 +4,7 @@ import pytest
 
 from glam.config import EvalConfig
 from glam.evaluation import TASKS
-from glam.evaluation.names import asks_files, find_task, takes_shots
+from glam.evaluation.names import asks_files, find_task, shots_of
 from glam.evaluation.passages import paragraphs
 from glam.evaluation.questions import from_documents
 from glam.evaluation.task import Completion, Generation, HeldoutLikelihood, Item, MultipleChoice
@@ -109,7 +109,20 @@ def test_prose_leaves_code_tables_and_parameter_lists_out():
 
 
 def test_names_know_which_tasks_take_demonstrations():
-    assert {name: takes_shots(name) for name in TASKS} == {name: name != "heldout" for name in TASKS}
+    assert {name: shots_of(name, (3, 0)) for name in TASKS} == {
+        name: (0,) if name == "heldout" else (3, 0) for name in TASKS
+    }
+
+
+def test_the_papers_number_of_shots_is_each_tasks_own_and_asked_once():
+    assert {name: shots_of(name, ("paper",))[0] for name in ("copa", "drop", "nq_open")} == {
+        "copa": 16,
+        "drop": 2,
+        "nq_open": 64,
+    }
+    assert shots_of("triviaqa", (0, 1, "paper")) == (0, 1)
+    with pytest.raises(ValueError, match="the paper has no task 'last_word'"):
+        shots_of("last_word", (0, "paper"))
 
 
 def test_an_unknown_task_is_refused_with_what_exists():

@@ -160,9 +160,11 @@ def test_the_papers_table_needs_no_store(glam: Glam) -> None:
     assert len([name for name in rows if name.endswith("-shot")]) == 9
 
 
-def put_score(store: Store, run: Folder, task: str, mark: str, value: float, num_examples: int = 10) -> None:
+def put_score(
+    store: Store, run: Folder, task: str, mark: str, value: float, num_examples: int = 10, shots: int = 0
+) -> None:
     with store.claim("scores", f"x-{task}", mark * 16) as folder:
-        result = EvalResult(task=task, num_shots=0, metric="accuracy", value=value, num_examples=num_examples)
+        result = EvalResult(task=task, num_shots=shots, metric="accuracy", value=value, num_examples=num_examples)
         folder.write_text("result.json", result.model_dump_json())
         folder.commit(config={"prompts": "paper"}, reads=[str(run.reference)], revision=1)
 
@@ -176,6 +178,8 @@ def test_beside_it_stands_what_the_arms_of_a_recipe_took(
     run = put_runs(store, "sparse", "dense")["sparse"]
     put_score(store, run, "piqa", "1", 0.5)
     put_score(store, run, "piqa", "2", 0.75, num_examples=20)
+    put_score(store, run, "piqa", "3", 0.25, shots=32)
+    put_score(store, run, "piqa", "4", 0.0, shots=40)
     some = {(entry.task, entry.metric): 0.5 for entry in ENTRIES if entry.task != "piqa"}
     monkeypatch.setattr(published, "averages", lambda scores: averages({**some, **scores}))
     code, out, err = glam("published", "smoke", "--grid", "DE", "--json")
@@ -190,6 +194,9 @@ def test_beside_it_stands_what_the_arms_of_a_recipe_took(
     assert rows["FLOPs per token at inference"]["cells"]["dense"]["value"] == pytest.approx(1e6)
     assert rows["NLU, zero-shot"]["cells"]["sparse"]["value"] == pytest.approx(100 * (20 * 0.5 + 0.75) / 21)
     assert rows["NLU, zero-shot"]["cells"]["dense"]["value"] is None
+    few = rows["NLU, few-shot"]["cells"]["sparse"]
+    assert few["value"] == pytest.approx(100 * (20 * 0.5 + 0.25) / 21)
+    assert few["note"] == "the paper's number of shots for every task"
 
     code, out, _ = glam("published", "smoke")
     assert code == 0
