@@ -15,7 +15,8 @@ Failed = tuple[str, int | None, str]
 def print_scores(results: Sequence[EvalResult], failed: Sequence[Failed], console: Console) -> None:
     """A row a task and number of shots; a task that failed says why and has no number.
 
-    A further metric that the paper's averages count has a row of its own. `shown` are the demonstrations that stood before an item on average: fewer where there are not so many, or no room.
+    A further metric that the paper's averages count has a row of its own. `shown` are the demonstrations that stood
+    before an item on average: fewer where there are not so many, or no room.
     """
     table = Table(box=None, header_style="", pad_edge=False)
     for name in ("task", "shots", "metric"):

@@ -39,7 +39,7 @@ def accepted_answers(row: Row, *path: str | int) -> tuple[str, ...]:
 def place(field: str, answer: object, labels: Sequence[object]) -> int:
     """Where a published answer stands among its labels."""
     if answer not in labels:
-        raise ValueError(f"{field} {answer!r} is none of its labels {', '.join(map(str, labels))}")
+        raise ValueError(f"field {field!r} is {answer!r}, none of its labels {', '.join(map(str, labels))}")
     return labels.index(answer)
 
 

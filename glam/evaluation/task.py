@@ -87,7 +87,10 @@ class MultipleChoice:
     source: Source
     prompt: Callable[[Row], str]
     choices: Callable[[Row], Sequence[str]]
-    answer: Callable[[Row], int | Sequence[int]]
+    answer: str | Callable[[Row], int | Sequence[int]]
+    """The field that holds the right choice's place, or what finds it, or them, in a row."""
+    choices_in: tuple[str, ...] = ()
+    """The field of each choice, or of all of them; none: they are made of no field."""
     contexts: Callable[[Row], Sequence[str]] | None = None
     normalise: Normalise = "tokens"
     """GLaM divides an option's log-likelihood by its token length (arXiv:2112.06905, section 5)."""
@@ -106,9 +109,14 @@ class MultipleChoice:
 
     def item(self, row: Row) -> Item:
         """The question of a row. Raises ValueError saying what is wrong with it."""
-        choices, answer = tuple(self.choices(row)), self.answer(row)
+        choices, answer = tuple(self.choices(row)), self._answer(row)
+        for place, choice in enumerate(choices):
+            if not choice.strip():
+                raise ValueError(f"choice {place} is empty{self._field_of(place)}")
         contexts = () if self.contexts is None else tuple(self.contexts(row))
         right = (answer,) if isinstance(answer, int) else tuple(answer)
+        if isinstance(self.answer, str) and not 0 <= right[0] < len(choices):
+            raise ValueError(f"field {self.answer!r} is {answer}, none of its {len(choices)} choices, from 0")
         prompt = self.prompt(row)
         known = bool(right) and 0 <= right[0] < len(choices)
         return Item(
@@ -121,6 +129,14 @@ class MultipleChoice:
             solved=(contexts[right[0]] if contexts else prompt) + choices[right[0]] if known else "",
             chance=len(set(right)) / len(choices) if choices else None,
         )
+
+    def _answer(self, row: Row) -> int | Sequence[int]:
+        return row[self.answer] if isinstance(self.answer, str) else self.answer(row)
+
+    def _field_of(self, place: int) -> str:
+        if not self.choices_in:
+            return ""
+        return f" (field {self.choices_in[place if len(self.choices_in) > 1 else 0]!r})"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

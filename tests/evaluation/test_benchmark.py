@@ -16,6 +16,8 @@ from glam.evaluation.tasks.copa import COPA
 from glam.evaluation.tasks.coqa import COQA
 from glam.evaluation.tasks.piqa import PIQA
 from glam.evaluation.tasks.record import RECORD
+from glam.evaluation.tasks.rte import RTE
+from glam.evaluation.tasks.triviaqa import TRIVIAQA
 from glam.evaluation.tasks.winogrande import WINOGRANDE
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
@@ -42,8 +44,11 @@ def written(folder: Path, *rows: object, task: str = "arc_easy", name: str = "ev
         ([1, 2], r"row 2: a JSON list, no object"),
         ({**ROW, "id": "q2", "question": None}, r"row 2: field 'question' is None, no str"),
         ({key: value for key, value in ROW.items() if key != "answerKey"}, r"row 2: no field 'answerKey'; it has 'id'"),
-        ({**ROW, "id": "q2", "answerKey": "E"}, r"row 2: answerKey 'E' is none of its labels A, B"),
-        ({**ROW, "id": "q2", "choices": {"text": ["a", " "], "label": ["A", "B"]}}, r"row 2: choice 1 is empty"),
+        ({**ROW, "id": "q2", "answerKey": "E"}, r"row 2: field 'answerKey' is 'E', none of its labels A, B"),
+        (
+            {**ROW, "id": "q2", "choices": {"text": ["a", " "], "label": ["A", "B"]}},
+            r"row 2: choice 1 is empty \(field 'choices.text'\)",
+        ),
         (ROW, r"row 2: its id 'q1' is that of row 1 too"),
     ],
 )
@@ -61,7 +66,7 @@ def test_a_missing_file_is_named_with_what_belongs_there(tmp_path: Path) -> None
 
 def test_an_answer_outside_the_choices_is_named(tmp_path: Path) -> None:
     row = {"goal": "Open a jar.", "sol1": "Turn its lid.", "sol2": "Turn its label.", "label": 2}
-    with pytest.raises(BenchmarkError, match=r"piqa: .* row 1: answer 2 is none of its 2 choices, which count from 0"):
+    with pytest.raises(BenchmarkError, match=r"piqa: .* row 1: field 'label' is 2, none of its 2 choices, from 0"):
         from_files(PIQA, written(tmp_path, row, task="piqa"), ALL)
 
 
@@ -80,7 +85,7 @@ def test_a_number_that_is_a_truth_value_is_refused(tmp_path: Path) -> None:
         (COQA, {"answers": {"input_text": 7}}, ""),
         (WINOGRANDE, {"qID": "x-1", "option1": " "}, "field 'option1' is empty"),
         (RECORD, {"idx": {"passage": 9, "query": 9}, "entities": ["Ann", ""]}, "field 'entities' has an empty one"),
-        (COPA, {"idx": 99, "choice2": ""}, "choice 1 is empty"),
+        (COPA, {"idx": 99, "choice2": ""}, "choice 1 is empty \\(field 'choice2'\\)"),
     ],
 )
 def test_a_shape_that_nobody_foresaw_is_named_with_its_row(
@@ -103,6 +108,18 @@ def test_the_same_example_twice_is_two_items_where_there_are_no_ids(tmp_path: Pa
     first, second = from_files(PIQA, written(tmp_path, row, row, task="piqa"), ALL).asked
     assert first.id != second.id
     assert first.prompt == second.prompt
+
+
+@pytest.mark.parametrize(("task", "field", "given"), [(RTE, "idx", 7), (TRIVIAQA, "question_id", "tc_1")])
+def test_a_published_id_is_the_items_and_stands_once(
+    task: AskingTask, field: str, given: object, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in (BENCHMARKS / task.name / "eval.jsonl").read_text("utf-8").splitlines()[:2]]
+    (item,) = from_files(task, written(tmp_path, {**rows[0], field: given}, task=task.name), ALL).asked
+    assert item.id == str(given)
+    twice = written(tmp_path, *({**row, field: given} for row in rows), task=task.name)
+    with pytest.raises(BenchmarkError, match=rf"row 2: its id '{given}' is that of row 1 too"):
+        from_files(task, twice, ALL)
 
 
 def test_without_a_pool_there_are_no_demonstrations(tmp_path: Path) -> None:

@@ -112,10 +112,10 @@ def test_the_published_answer_names_its_choice(task):
 
 
 @every_task
-def test_a_hidden_answer_is_none(task):
+def test_a_hidden_answer_is_none_and_its_field_is_named(task):
     row = rows_of(task)[0]
     field, _, hidden = answer_field(task, row)
-    with pytest.raises(ValueError, match=r"is none of its|none of its choices is right"):
+    with pytest.raises(ValueError, match=rf"field '{field}' .*none of its|none of its choices is right"):
         task.item({**row, field: hidden})
 
 
@@ -136,7 +136,7 @@ def test_each_says_what_the_paper_says(task):
 
 
 def test_an_error_names_field_value_and_labels():
-    with pytest.raises(ValueError, match=r"answerKey 'E' is none of its labels A, B, C, D"):
+    with pytest.raises(ValueError, match=r"field 'answerKey' is 'E', none of its labels A, B, C, D"):
         ARC_EASY.item({**rows_of(ARC_EASY)[0], "answerKey": "E"})
     with pytest.raises(ValueError, match=r"no field 'choices.text'"):
         ARC_EASY.item({**rows_of(ARC_EASY)[0], "choices": {"label": ["A"]}})
@@ -262,7 +262,7 @@ def test_twins_of_the_hub_are_known_by_their_options():
 
 @pytest.mark.parametrize("sentence", ["No blank here.", "A _ and a _."])
 def test_a_sentence_has_one_blank(sentence):
-    with pytest.raises(ValueError, match=r"its sentence has (0|2) blanks, not one"):
+    with pytest.raises(ValueError, match=r"field 'sentence' has (0|2) blanks, not one"):
         WINOGRANDE.item({**rows_of(WINOGRANDE)[0], "sentence": sentence})
 
 
@@ -320,7 +320,7 @@ def test_copa_joins_cause_and_effect():
     assert cause.solved == "The bread went hard because I left it in the open."
     assert effect.solved == "The boys shook the tree so apples fell to the ground."
     assert names_me.choices == (" my boat was blue.", " I'm locked out.")
-    with pytest.raises(ValueError, match="question 'why' is none of its labels cause, effect"):
+    with pytest.raises(ValueError, match="field 'question' is 'why', none of its labels cause, effect"):
         COPA.item({**rows_of(COPA)[0], "question": "why"})
 
 
@@ -373,7 +373,7 @@ def test_record_needs_its_blank_and_its_answers():
     row = rows_of(RECORD)[0]
     with pytest.raises(ValueError, match="its query has no @placeholder"):
         RECORD.item({**row, "query": "Nothing is missing."})
-    with pytest.raises(ValueError, match="answers 'Ostry' is none of its labels Edwin Marsh, Tolby"):
+    with pytest.raises(ValueError, match="field 'answers' is 'Ostry', none of its labels Edwin Marsh, Tolby"):
         RECORD.item({**row, "answers": ["Ostry"]})
 
 

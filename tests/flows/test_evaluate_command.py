@@ -140,9 +140,8 @@ def test_a_recipe_is_asked_its_other_tasks_where_one_has_no_file(
 ) -> None:
     data = shutil.copytree(data, tmp_path / "benchmarks")
     (data / "piqa" / "eval.jsonl").unlink()
-    run = next(
-        each for each in study_stages(override(smoke(), ["eval.tasks=[copa]", f"eval.benchmarks={data}"])).scores
-    )
+    study = override(smoke(), ["eval.tasks=[copa]", f"eval.benchmarks={data}"])
+    (score, *_) = study_stages(study).scores
     asked: list[list[str]] = []
 
     def flow(_store: Store, _recipe: str, changes: list[str], *_: object) -> None:

@@ -20,7 +20,7 @@ def anli(number: int, *, shots: int) -> MultipleChoice:
         ),
         prompt=lambda row: statement(row, TRUE_FALSE_OR_NEITHER),
         choices=lambda _: (" true", " neither", " false"),  # labels: entailment, neutral, contradiction
-        answer=lambda row: row["label"],
+        answer="label",
         paper=Paper(
             title=f"ANLI R{number}",
             group="NLU",

@@ -29,6 +29,7 @@ def arc(name: str, *, subset: str, title: str, shots: int) -> MultipleChoice:
         ),
         prompt=lambda row: f"Question: {row['question'].strip()}\nAnswer:",
         choices=options,
+        choices_in=("choices.text",),
         answer=key,
         paper=Paper(
             title=title,

@@ -22,7 +22,7 @@ BOOLQ = MultipleChoice(
     ),
     prompt=prompt,
     choices=lambda _: (" no", " yes"),
-    answer=lambda row: row["label"],
+    answer="label",
     paper=Paper(
         title="BoolQ",
         group="NLU",

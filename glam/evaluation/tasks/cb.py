@@ -17,7 +17,7 @@ CB = MultipleChoice(
     ),
     prompt=lambda row: statement(row, TRUE_FALSE_OR_NEITHER),
     choices=lambda _: (" true", " false", " neither"),  # labels: entailment, contradiction, neutral
-    answer=lambda row: row["label"],
+    answer="label",
     paper=Paper(
         title="CB",
         group="NLU",

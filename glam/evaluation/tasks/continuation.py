@@ -60,5 +60,5 @@ CONTINUATION = MultipleChoice(
     source=rows,
     prompt=lambda row: row["context"],
     choices=lambda row: [" " + choice for choice in row["choices"]],
-    answer=lambda row: row["answer"],
+    answer="answer",
 )

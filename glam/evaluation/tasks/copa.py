@@ -6,6 +6,7 @@ from glam.evaluation.paper import Paper
 from glam.evaluation.task import MultipleChoice, Row
 
 RELATIONS = ("cause", "effect")
+CHOICES = ("choice1", "choice2")
 CONNECTORS = ("because", "so")
 
 
@@ -31,8 +32,9 @@ COPA = MultipleChoice(
         id=lambda row: str(row["idx"]),
     ),
     prompt=prompt,
-    choices=lambda row: [" " + within_sentence(row[choice]) for choice in ("choice1", "choice2")],
-    answer=lambda row: row["label"],
+    choices=lambda row: [" " + within_sentence(row[choice]) for choice in CHOICES],
+    choices_in=CHOICES,
+    answer="label",
     normalise="none",
     paper=Paper(
         title="COPA",

@@ -32,6 +32,7 @@ HELLASWAG = MultipleChoice(
     ),
     prompt=lambda row: clean(f"{row['activity_label']}: {row['ctx']}"),
     choices=lambda row: [" " + clean(ending) for ending in endings(row)],
+    choices_in=("endings",),
     answer=lambda row: place("label", row["label"], [str(number) for number in range(len(endings(row)))]),
     paper=Paper(
         title="HellaSwag",

@@ -26,7 +26,7 @@ MULTIRC = MultipleChoice(
     ),
     prompt=prompt,
     choices=lambda _: (" no", " yes"),
-    answer=lambda row: row["label"],
+    answer="label",
     metric="f1a",
     paper=Paper(
         title="MultiRC",

@@ -68,5 +68,5 @@ NAME_FUNCTION = MultipleChoice(
     source=rows,
     prompt=prompt,
     choices=lambda row: [" " + name for name in row["names"]],
-    answer=lambda row: row["answer"],
+    answer="answer",
 )

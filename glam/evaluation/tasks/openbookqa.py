@@ -16,6 +16,7 @@ OPENBOOKQA = MultipleChoice(
     ),
     prompt=lambda row: f"Question: {row['question_stem'].strip()}\nAnswer:",
     choices=options,
+    choices_in=("choices.text",),
     answer=key,
     paper=Paper(
         title="OpenBookQA",

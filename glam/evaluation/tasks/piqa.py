@@ -14,7 +14,8 @@ PIQA = MultipleChoice(
     ),
     prompt=lambda row: row["goal"].strip(),
     choices=lambda row: [" " + row["sol1"].strip(), " " + row["sol2"].strip()],
-    answer=lambda row: row["label"],
+    choices_in=("sol1", "sol2"),
+    answer="label",
     paper=Paper(
         title="PIQA",
         group="NLU",

@@ -25,6 +25,7 @@ def race(name: str, *, subset: str, title: str, shots: int) -> MultipleChoice:
         ),
         prompt=lambda row: f"{row['article'].strip()}\nQuestion: {row['question'].strip()}\nAnswer:",
         choices=lambda row: [" " + option.strip() for option in texts(row, "options")],
+        choices_in=("options",),
         answer=lambda row: place("answer", row["answer"], LETTERS[: len(row["options"])]),
         paper=Paper(
             title=title,

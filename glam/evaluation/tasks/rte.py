@@ -12,11 +12,12 @@ RTE = MultipleChoice(
         subset="rte",
         split="validation",
         fields={"premise": str, "hypothesis": str, "label": int},
+        id=lambda row: str(row["idx"]) if row.get("idx", -1) >= 0 else "",  # none in a row from an older challenge
         cluster=premise_mark,
     ),
     prompt=lambda row: statement(row, TRUE_OR_FALSE),
     choices=lambda _: (" True", " False"),  # labels: entailment, not_entailment
-    answer=lambda row: row["label"],
+    answer="label",
     paper=Paper(
         title="RTE",
         group="NLU",

@@ -20,6 +20,7 @@ STORYCLOZE = MultipleChoice(
     ),
     prompt=lambda row: " ".join(row[sentence].strip() for sentence in SENTENCES),
     choices=lambda row: [" " + row[ending].strip() for ending in ENDINGS],
+    choices_in=ENDINGS,
     answer=lambda row: place("answer_right_ending", row["answer_right_ending"], (1, 2)),
     paper=Paper(
         title="StoryCloze",

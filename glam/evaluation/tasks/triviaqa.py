@@ -22,6 +22,7 @@ TRIVIAQA = Generation(
         subset="unfiltered.nocontext",
         split="validation",
         fields={"question": str, "answer": dict},
+        id=lambda row: row.get("question_id", ""),
     ),
     prompt=lambda row: f"Q: {row['question'].strip()}\nA:",
     references=references,

@@ -23,7 +23,7 @@ WIC = MultipleChoice(
     ),
     prompt=prompt,
     choices=lambda _: (" no", " yes"),
-    answer=lambda row: row["label"],
+    answer="label",
     paper=Paper(
         title="WiC",
         group="NLU",

@@ -43,7 +43,7 @@ def options(row: Row) -> list[str]:
     """What the pronoun may stand for."""
     found = texts(row, "options")
     if not all(option.strip() for option in found):
-        raise ValueError(f"one of its options {found} is empty")
+        raise ValueError(f"field 'options' is {found!r:.60}, and one of them is empty")
     return found
 
 
@@ -66,7 +66,7 @@ WINOGRAD = MultipleChoice(
     prompt=lambda row: parts(row)[0].rstrip(),
     contexts=lambda row: [parts(row)[0] + in_place(row, option) for option in options(row)],
     choices=lambda row: [rest(row)] * len(options(row)),
-    answer=lambda row: row["label"],
+    answer="label",
     paper=Paper(
         title="Winograd",
         group="NLU",

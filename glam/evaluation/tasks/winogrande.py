@@ -17,7 +17,7 @@ def parts(row: Row) -> tuple[str, str]:
     """The sentence before and after its blank."""
     before, *after = row["sentence"].split("_")
     if len(after) != 1:
-        raise ValueError(f"its sentence has {len(after)} blanks, not one")
+        raise ValueError(f"field 'sentence' has {len(after)} blanks, not one")
     return before, after[0]
 
 

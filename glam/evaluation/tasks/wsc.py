@@ -36,7 +36,7 @@ WSC = MultipleChoice(
     ),
     prompt=prompt,
     choices=lambda _: (" no", " yes"),
-    answer=lambda row: row["label"],
+    answer="label",
     paper=Paper(
         title="WSC",
         group="NLU",
