@@ -5,13 +5,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from glam.config import ModelConfig
 from glam.model.transformer import Transformer
+from glam.records import Manifest
+from glam.store.folder import MANIFEST
+from glam.store.identity import file_sha256
 
 WEIGHTS = "model.safetensors"
+VOCABULARY = "tokenizer.json"
 CONFIG = "model.json"
 
 
@@ -29,7 +34,11 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def load_model(folder: Path) -> Transformer:
-    """The model of a folder, ready to evaluate. Raises ValueError naming weights that do not fit the configuration."""
+    """The model of a folder, ready to evaluate.
+
+    Raises ValueError naming weights that do not fit the configuration, and a file that another run's has replaced.
+    """
+    _check_together(folder)
     config = ModelConfig.model_validate_json((folder / CONFIG).read_bytes())
     with torch.device("meta"):
         model = Transformer(config)
@@ -42,3 +51,24 @@ def load_model(folder: Path) -> Transformer:
         raise ValueError(f"{folder / WEIGHTS} does not fit {CONFIG}: {', '.join(wrong[:5])}")
     model.load_state_dict(weights, assign=True)
     return model.eval()
+
+
+def _check_together(folder: Path) -> None:
+    """Whether weights, configuration and vocabulary are those that the run's manifest names; without one, unknown.
+
+    A vocabulary of the same size from another run would give numbers that mean nothing, and no error. Of the weights,
+    whose hash takes long, the size.
+    """
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValidationError):
+        return  # no run of a store: a folder that a person has put together
+    for entry in manifest.files:
+        file = folder / entry.name
+        if entry.name in (WEIGHTS, CONFIG, VOCABULARY) and (
+            file.stat().st_size != entry.size_bytes or (entry.name != WEIGHTS and file_sha256(file) != entry.sha256)
+        ):
+            raise ValueError(
+                f"{file} is not the file that {MANIFEST} beside it names: it was changed, or is another run's, and "
+                "does not belong to this model; copy the run's folder anew"
+            )
