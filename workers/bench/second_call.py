@@ -45,7 +45,17 @@ PUBLISHED_ROWS: Mapping[str, tuple[int, int]] = {
     "wsc": (104, 554),
 }
 """Lines of the file that is asked and of the one that is shown, about: from the tasks' own papers and data cards."""
-NAMES = ("id", "uid", "idx", "ind", "qID", "story_id", "dialogue_id")
+INVENTED: Mapping[str, Mapping[str, Any]] = {
+    "storycloze": {
+        "story_id": "invented",
+        **{f"input_sentence_{number}": f"The boat passed lock number {number} at noon." for number in range(1, 5)},
+        "sentence_quiz1": "By evening it lay in the harbour.",
+        "sentence_quiz2": "The boat ate a sandwich.",
+        "answer_right_ending": 1,
+    }
+}
+"""A row of tasks that only a request gives, where the folder does not have them: how many there are is what counts."""
+NAMES = ("id", "uid", "idx", "ind", "qID", "story_id", "dialogue_id", "question_id")
 """Fields that name a line, which no two may share unless they are empty."""
 
 
@@ -53,9 +63,9 @@ def second_call(store: str, model: Mapping[str, Any], data: str) -> Callable[[],
     """A process from start to end that finds every score made. Fact: how many scores it showed."""
     scratch = TemporaryDirectory(prefix="glam-bench-")
     place = Path(scratch.name)
-    tasks = [task for task in PUBLISHED_ROWS if (Path(data) / task / "eval.jsonl").is_file()]
+    tasks = [task for task in PUBLISHED_ROWS if task in INVENTED or (Path(data) / task / "eval.jsonl").is_file()]
     for task in tasks:
-        _enlarge(Path(data) / task, place / "benchmarks" / task, PUBLISHED_ROWS[task])
+        _enlarge(task, Path(data) / task, place / "benchmarks" / task)
     command = [
         *(str(Path(sys.executable).with_name("glam")), "evaluate", str(checkpoint(store, json.dumps(model)))),
         *("--tasks", ",".join(tasks), "--shots", "0", "--limit", "1", "--json"),
@@ -79,14 +89,16 @@ def _asked(command: list[str]) -> dict[str, Any]:
     return json.loads(found.stdout)
 
 
-def _enlarge(few: Path, many: Path, num_rows: tuple[int, int]) -> None:
+def _enlarge(task: str, few: Path, many: Path) -> None:
     """The same lines again and again, each time under other names."""
     many.mkdir(parents=True)
-    for name, wanted in zip(("eval.jsonl", "train.jsonl"), num_rows, strict=True):
-        if wanted and (few / name).is_file():
-            lines = (few / name).read_text("utf-8").splitlines()
+    for name, wanted in zip(("eval.jsonl", "train.jsonl"), PUBLISHED_ROWS[task], strict=True):
+        rows = [dict(INVENTED[task])] if task in INVENTED else []
+        if (few / name).is_file():
+            rows = [json.loads(line) for line in (few / name).read_text("utf-8").splitlines()]
+        if wanted and rows:
             with open(many / name, "w", encoding="utf-8") as out:
-                out.writelines(islice(_renamed([json.loads(line) for line in lines]), wanted))
+                out.writelines(islice(_renamed(rows), wanted))
 
 
 def _renamed(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -99,5 +111,5 @@ def _other(name: Any, turn: int) -> Any:
     if isinstance(name, dict):
         return {part: _other(value, turn) for part, value in name.items()}
     if isinstance(name, int):
-        return name + turn * 10_000_000
+        return name + turn * 10_000_000 if name >= 0 else name  # below, it names nothing
     return f"{name}-{turn}" if name else ""
