@@ -18,6 +18,8 @@ import psutil
 
 from flows.server import Api
 from glam import environment
+from infra.health import DEPLOYMENT_TAG
+from infra.lifeline import guarded
 from infra.places import stack_logs
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
 
 STORE_VARIABLE = "GLAM_STORE"
+FLOWS_VARIABLE = "GLAM_FLOWS"
+"""Marks the processes of runs."""
 SECONDS_BETWEEN_LOOKS = 3
 """For runs to start; Prefect's 10 seem long to who has pressed the button."""
 SECONDS_FOR_RUNS = 20.0
@@ -47,6 +51,7 @@ def serve_deployments(store_root: Path) -> None:
     from prefect.deployments.runner import EntrypointType, RunnerDeployment
 
     from flows.forms import FLOWS
+    from flows.leftovers import settle_leftovers
 
     for flow in FLOWS.values():
         flow.on_crashed(tell_where_words_are)
@@ -54,14 +59,17 @@ def serve_deployments(store_root: Path) -> None:
         flow.to_deployment(
             name,
             description=(flow.description or "").partition("\n")[0],
-            tags=["glam"],
+            tags=[DEPLOYMENT_TAG],
             entrypoint_type=EntrypointType.MODULE_PATH,  # a file path would depend on the working folder
         )
         for name, flow in FLOWS.items()
     ]
     made = [each for each in deployments if isinstance(each, RunnerDeployment)]
     assert len(made) == len(FLOWS), "outside an event loop none of them is a coroutine"
-    asyncio.run(_serve(made))
+    settle_leftovers()
+    # A run whose server of deployments is gone could not be cancelled any more: it saves and ends.
+    with guarded(FLOWS_VARIABLE, patience_seconds=SECONDS_FOR_RUNS):
+        asyncio.run(_serve(made))
 
 
 def tell_where_words_are(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State") -> None:  # noqa: ARG001

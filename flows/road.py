@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
@@ -17,10 +17,12 @@ from flows.prepare import prepare
 from flows.progress import Board
 from flows.record import record
 from flows.train import stopped_state, train
+from glam.store import StoreError
 from glam.training.loop import Stopped
 from workers.cluster import cluster
-from workers.live import Live
+from workers.live import Live, LiveRun
 from workers.studies import remember, title
+from workers.tracking import Status
 
 
 def take(order: Order) -> State | None:
@@ -65,7 +67,9 @@ def tracked(order: Order) -> Iterator[Context]:
             params=order.study.model_dump(mode="json", exclude={"arms"}),
         )
     )
-    parent.set_tags({"prefect.flow_run": str(flow_run.id), "store": str(order.store.root), "pid": str(os.getpid())})
+    turn = _Turn(order)
+    if turn.is_ours():
+        parent.set_tags({"prefect.flow_run": str(flow_run.id), "store": str(order.store.root), "pid": str(os.getpid())})
     show_links(order, live, parent)
     context = Context(
         store=order.store, options=order.options, live=live, parent=parent, board=Board(order.stages.runs, order.store)
@@ -74,10 +78,37 @@ def tracked(order: Order) -> Iterator[Context]:
         yield context
     except BaseException as error:
         failed = isinstance(error, Exception) and not isinstance(error, Stopped)
-        parent.finish("FAILED" if failed else "KILLED")
+        turn.finish(parent, "FAILED" if failed else "KILLED")
         if not isinstance(error, Exception):
             raise  # whoever ends this process does not wait for long
         record(order, context)
         raise
-    parent.finish()
+    turn.finish(parent, "FINISHED")
     record(order, context)
+
+
+class _Turn:
+    """Whose word counts of an experiment that several flow runs are at: they share one run of MLflow.
+
+    That of the first; of another, which waits for it, when the first is gone.
+    """
+
+    def __init__(self, order: Order):
+        self._order = order
+        self._held = ExitStack()
+        self._ours = False
+
+    def is_ours(self) -> bool:
+        """From now on until `finish`, where nobody else has it."""
+        if not self._ours:
+            with suppress(StoreError):
+                lock = self._order.store.lock(f"experiment-{self._order.fingerprint}", patience_seconds=0)
+                self._held.enter_context(lock)
+                self._ours = True
+        return self._ours
+
+    def finish(self, parent: LiveRun, status: Status) -> None:
+        """Says how it ended, if that is ours to say."""
+        if self.is_ours():
+            parent.finish(status)
+        self._held.close()

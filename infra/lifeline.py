@@ -4,7 +4,7 @@ Three nets: the kernel's parent-death signal (Linux) for our own children; a gua
 start in our name; and a record of pid and start time by which the next start recognises what an earlier
 one left behind. A pid alone proves nothing: numbers are reused.
 
-As a program (`python -m infra.lifeline FD VARIABLE VALUE`) it is the guardian.
+As a program (`python -m infra.lifeline FD VARIABLE VALUE SECONDS`) it is the guardian.
 """
 
 import ctypes
@@ -87,16 +87,17 @@ def marked(variable: str, value: str) -> list[psutil.Process]:
 
 
 @contextmanager
-def guarded(variable: str) -> Iterator[None]:
+def guarded(variable: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
     """What is started in the block is gone soon after it, or after this process, however that ends.
 
     Everything started in the block, directly or not, inherits the environment variable `variable`, by
-    which a guardian finds it. The guardian sees this process end by the end of a pipe between them.
+    which a guardian finds it. The guardian sees this process end by the end of a pipe between them; it sends
+    SIGTERM, and SIGKILL to what lives on after `patience_seconds`.
     """
     mark = uuid.uuid4().hex
     reader, writer = os.pipe()
     guardian = subprocess.Popen(
-        [sys.executable, "-m", "infra.lifeline", str(reader), variable, mark],
+        [sys.executable, "-m", "infra.lifeline", str(reader), variable, mark, str(patience_seconds)],
         pass_fds=(reader,),
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for the others
@@ -111,9 +112,9 @@ def guarded(variable: str) -> Iterator[None]:
         guardian.wait()
 
 
-def _guard(descriptor: int, variable: str, value: str) -> None:
+def _guard(descriptor: int, variable: str, value: str, patience_seconds: float) -> None:
     os.read(descriptor, 1)  # nothing is ever written; it returns when the other end is closed
-    end(marked(variable, value), patience_seconds=PATIENCE_SECONDS)
+    end(marked(variable, value), patience_seconds=patience_seconds)
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
@@ -124,4 +125,4 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
-    _guard(int(sys.argv[1]), *sys.argv[2:])
+    _guard(int(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4]))

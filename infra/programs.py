@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from glam.environment import LOOPBACK
-from infra.health import accepts, answers, offers_deployments
+from infra.health import accepts, answers, serves_deployments
 from infra.lifeline import end_with_parent
 from infra.places import CODE, mlflow_artifacts, mlflow_auth_database, mlflow_auth_file, mlflow_database, prefect_home
 from infra.processors import RAY_ADDRESS
@@ -175,7 +175,7 @@ def deployments(site: Site) -> Program:
         title="Deployments",
         module="flows.deployments",
         arguments=("--store", str(site.store_root)),
-        healthy=lambda: offers_deployments(api, settings.prefect_client_auth),
+        healthy=lambda: serves_deployments(api, settings.prefect_client_auth),
         environment={
             "PREFECT_HOME": str(prefect_home(site.store_root)),
             "PREFECT_API_URL": api,

@@ -63,7 +63,7 @@ def up(store_root: Path, ports: Ports, *, host: str = LOOPBACK, say: Say = say_l
             if (running := recorded_stack(site.store_root)) is None:
                 raise
             return say_running(running, say)
-        _end_leftovers(site.store_root)
+        _end_leftovers(site.store_root, say)
         _check_ports(site)
         _check_databases(site.settings)
         _check_bucket(site.settings)
@@ -97,10 +97,12 @@ def _stay(stack: Stack, site: Site, say: Say, stopping: list[int]) -> None:
     say("Stopping ...")
 
 
-def _end_leftovers(store_root: Path) -> None:
+def _end_leftovers(store_root: Path, say: Say) -> None:
     earlier = recorded_stack(store_root)
     if earlier is not None:
-        end(marked(STACK_MARK, earlier.mark), patience_seconds=5)
+        if left := marked(STACK_MARK, earlier.mark):
+            say(f"An earlier stack left {len(left)} processes behind; they are ended first.")
+        end(left, patience_seconds=5)
         remove_stack(store_root)
 
 
