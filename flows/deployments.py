@@ -19,7 +19,7 @@ import psutil
 from flows.server import Api
 from glam import environment
 from infra.health import DEPLOYMENT_TAG
-from infra.lifeline import guarded
+from infra.lifeline import guarded, marked
 from infra.places import stack_logs
 
 if TYPE_CHECKING:
@@ -102,12 +102,17 @@ async def _serve(deployments: "Sequence[RunnerDeployment]") -> None:
     await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
     loop.remove_signal_handler(signal.SIGINT)
     deadline = time.monotonic() + SECONDS_FOR_RUNS
-    while not serving.done() and psutil.Process().children() and time.monotonic() < deadline:
+    while not serving.done() and _runs_going() and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
     told.cancel()
     serving.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await serving
+
+
+def _runs_going() -> list[psutil.Process]:
+    """Their processes, and what those have started."""
+    return marked(FLOWS_VARIABLE, os.environ[FLOWS_VARIABLE])
 
 
 def main() -> int:
