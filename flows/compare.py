@@ -19,7 +19,8 @@ VERDICT, REPORT = "verdict.json", "report.html"
 @task(name="compare", cache_policy=NO_CACHE)
 def compare(study: Study, stages: StudyStages, context: Context) -> None:
     """Writes the verdict's folder and shows it."""
-    verdict = read_verdict(judge_study(study, stages, context.store))
+    allowed = context.options.allow_different_numerics
+    verdict = read_verdict(judge_study(study, stages, context.store, allow_different_numerics=allowed))
     show_verdict(verdict)
     context.log(verdict.sentence)
 

@@ -502,6 +502,8 @@ class RunOptions(Config):
     """Training time after which a run stops, with a checkpoint to go on from."""
     max_joules: float | None = Field(default=None, gt=0)
     """The same by energy; where energy is unknown this stops nothing."""
+    allow_different_numerics: bool = False
+    """Whether arms are judged that were computed with other layouts, threads or versions; the verdict says so then."""
     profile: bool = False
     """Whether a few steps are profiled: a trace and a table of where a step's time goes, with the run's records."""
 

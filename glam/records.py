@@ -279,6 +279,17 @@ class EvalResult(Record):
     energy_method: EnergyMethod = "none"
 
 
+class RunPlan(Record):
+    """What is known of a training run before its first step, for whoever looks at one that goes on."""
+
+    config: dict[str, object]
+    """Model and training, as its manifest will have them."""
+    reads: tuple[str, ...]
+    """As the manifest's."""
+    flops_per_token: float
+    """Training FLOPs per token at the run's sequence length."""
+
+
 class RunSummary(Record):
     """A finished training run, as tables and the dashboard read it."""
 

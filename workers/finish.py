@@ -10,6 +10,7 @@ from glam.store import Folder, Store
 from glam.training import checkpoint
 from glam.training.loop import HELDOUT, STEPS
 from glam.training.position import end_of
+from workers.begin import PLAN
 from workers.numerics import numerics
 
 
@@ -18,6 +19,7 @@ def finish(run: RunStage, store: Store, folder: Folder, options: RunOptions) -> 
     tokenizer = store.open("tokenizers", run.prepared.tokenizer.reference.fingerprint)
     folder.write_text(TOKENIZER_FILE, (tokenizer.path / TOKENIZER_FILE).read_text("utf-8"))
     folder.write_text("summary.json", _summary(run, folder, options).model_dump_json(indent=1) + "\n")
+    folder.remove(PLAN)  # the manifest has it
     checkpoint.discard(folder, options, run.experiment.model, run.experiment.train)
     run.stage.commit(
         folder,

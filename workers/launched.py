@@ -26,6 +26,7 @@ from glam.store import Folder, Store, StoreError
 from glam.study import override, run_options
 from glam.training.loop import Stopped, train
 from glam.training.parallel import ParallelGroup, backend
+from workers.begin import begin
 from workers.finish import finish
 from workers.run import STOP, open_run
 
@@ -48,6 +49,7 @@ def launched(run: RunStage, recipe: str, store: Store, options: RunOptions) -> N
         if group.is_first:
             claimed = exits.enter_context(store.claim(**reference.model_dump()))
             if not claimed.complete:
+                begin(run, claimed)
                 claimed.remove(STOP)  # of an earlier attempt
         group.of_first(0)  # nobody looks for the folder before it is there
         folder = store.find(reference.kind, reference.fingerprint)

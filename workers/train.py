@@ -38,6 +38,7 @@ from glam.training.position import TOTALS
 from glam.training.stability import TrainingDiverged
 from infra.places import ray_snapshots
 from infra.processors import RAY_ADDRESS, NotEnoughResources
+from workers.begin import begin
 from workers.finish import finish
 from workers.follow import Follower, warnings_written
 from workers.run import STOP, open_run
@@ -75,6 +76,7 @@ def train(run: RunStage, store: Store, options: RunOptions, on_metrics: OnMetric
         if folder.complete:
             return folder
         order = TrainOrder(str(store.root), run, options)
+        begin(run, folder)
         folder.remove(STOP)
         folder.remove(DIVERGED)
         with _following(folder, on_metrics, on_warning):

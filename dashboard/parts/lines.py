@@ -27,7 +27,7 @@ def lines_of(root: Path, runs: Sequence[RunEntry], of: Literal["steps", "heldout
                     arm=run.arm,
                     seed=str(run.seed) if known else run.title,
                     columns=curve.columns,
-                    flops_per_token=run.summary.flops_per_token if run.summary else None,
+                    flops_per_token=run.flops_per_token,
                 )
             )
     return lines

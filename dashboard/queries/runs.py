@@ -10,10 +10,10 @@ from typing import Any
 from dashboard.queries.files import READ_ERRORS, parse, read_json, read_record, reason
 from dashboard.queries.folders import Marks, folder_at, folders, marks
 from dashboard.queries.lines import last_line
-from glam.records import Manifest, RunSummary, StepMetrics
+from glam.records import Manifest, RunPlan, RunSummary, StepMetrics
 from glam.store.folder import MANIFEST, STATE
 
-SUMMARY, STEPS = "summary.json", "steps.jsonl"
+SUMMARY, STEPS, PLAN = "summary.json", "steps.jsonl", "plan.json"
 OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -30,8 +30,10 @@ class RunEntry:
     last: StepMetrics | None = None
     """Of a run that is not complete."""
     config: Mapping[str, Any] = field(default_factory=dict)
-    """Known once it is complete, as the next."""
+    """Empty: unknown, as the next; an open run says it as training begins."""
     reads: tuple[str, ...] = ()
+    planned_flops_per_token: float | None = None
+    """Of a run that is not complete."""
     problem: str = ""
 
     @property
@@ -53,11 +55,16 @@ class RunEntry:
     @property
     def num_steps(self) -> int | None:
         """Steps done."""
-        if self.last is not None:
-            return self.last.step
+        if self.summary is None:
+            return None if self.last is None else self.last.step
         train = self.config.get("train")
         steps = train.get("num_steps") if isinstance(train, dict) else None
         return steps if isinstance(steps, int) and not isinstance(steps, bool) else None
+
+    @property
+    def flops_per_token(self) -> float | None:
+        """Training FLOPs per token."""
+        return self.summary.flops_per_token if self.summary else self.planned_flops_per_token
 
     @property
     def loss(self) -> float | None:
@@ -85,7 +92,7 @@ def list_runs(root: Path) -> list[RunEntry]:
     for folder in folders(root, "runs"):
         state = folder.state()
         # Of a complete run the steps are not looked at, of an open one there is no summary.
-        names = (SUMMARY,) if state == "complete" else (STEPS,)
+        names = (SUMMARY,) if state == "complete" else (STEPS, PLAN)
         found.append(_read(str(folder.path), state, marks(folder, names)))
     return sorted(found, key=lambda entry: entry.started or OLDEST, reverse=True)
 
@@ -102,6 +109,9 @@ def _read(path: str, state: str, version: Marks) -> RunEntry:  # noqa: ARG001 - 
         else:
             if state != "absent":
                 known["started"] = _aware(datetime.fromisoformat(read_json(folder.path / STATE)["started"]))
+            if (folder.path / PLAN).exists():
+                plan = read_record(folder.path / PLAN, RunPlan)
+                known |= {"config": plan.config, "reads": plan.reads, "planned_flops_per_token": plan.flops_per_token}
             line = last_line(folder.path / STEPS) if (folder.path / STEPS).exists() else None
             known["last"] = None if line is None else StepMetrics.model_validate(parse(line))
     except READ_ERRORS as error:

@@ -8,6 +8,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -22,7 +23,7 @@ SHORT_SECONDS = 3.0
 COMPLETION_SECONDS = 120.0
 MAX_ANSWER_BYTES = 8 << 20
 MAX_REFUSAL_BYTES = 4096
-FINGERPRINT_TAG = "glam.fingerprint"
+FINGERPRINT_TAG, FLOW_RUN_TAG = "glam.fingerprint", "prefect.flow_run"
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -91,18 +92,44 @@ def complete(address: str, question: Mapping[str, Any]) -> Completion:
     return _checked(TypeAdapter(Completion), _ask(f"{address}/complete", dict(question), COMPLETION_SECONDS), address)
 
 
-def mlflow_page(address: str, fingerprint: str) -> str | None:
-    """Where MLflow shows the run that it tagged with this fingerprint; None where it has none, or does not answer."""
+@dataclass(frozen=True)
+class RunPages:
+    """Where servers show a run; None where they have none, or do not say."""
+
+    mlflow: str | None = None
+    prefect: str | None = None
+    """The flow run that was last at its experiment."""
+    problem: str = ""
+    """Why MLflow does not say."""
+
+
+def pages_of(mlflow: str, prefect: str, fingerprint: str) -> RunPages:
+    """Asks MLflow for the run that it tagged with this fingerprint, and its parent for the flow run."""
     try:
-        found = _ask(f"{address}/api/2.0/mlflow/experiments/search", {"max_results": 1000}, SHORT_SECONDS)
+        api = f"{mlflow}/api/2.0/mlflow"
+        found = _ask(f"{api}/experiments/search", {"max_results": 1000}, SHORT_SECONDS)
         experiments = [str(each["experiment_id"]) for each in found.get("experiments", [])]
         asked = {"experiment_ids": experiments, "filter": f"tags.`{FINGERPRINT_TAG}` = '{fingerprint}'"}
-        runs = _ask(f"{address}/api/2.0/mlflow/runs/search", {**asked, "max_results": 1}, SHORT_SECONDS).get("runs", [])
-        info = runs[0]["info"]
-        experiment, run = (quote(str(info[name]), safe="") for name in ("experiment_id", "run_id"))
-        return f"{address}/#/experiments/{experiment}/runs/{run}"
-    except (NoAnswer, LookupError, TypeError, AttributeError):
-        return None
+        runs = _ask(f"{api}/runs/search", {**asked, "max_results": 1}, SHORT_SECONDS).get("runs", [])
+        if not runs:
+            return RunPages(problem="MLflow has no run with this fingerprint")
+        experiment, run = (quote(str(runs[0]["info"][name]), safe="") for name in ("experiment_id", "run_id"))
+        flow_run = _tags(runs[0]).get(FLOW_RUN_TAG)
+        if parent := _tags(runs[0]).get("mlflow.parentRunId"):
+            answer = _ask(f"{api}/runs/get?run_id={quote(parent, safe='')}", None, SHORT_SECONDS)
+            flow_run = _tags(answer["run"]).get(FLOW_RUN_TAG)
+        return RunPages(
+            mlflow=f"{mlflow}/#/experiments/{experiment}/runs/{run}",
+            prefect=f"{prefect}/runs/flow-run/{quote(flow_run, safe='')}" if flow_run else None,
+        )
+    except NoAnswer as error:
+        return RunPages(problem=str(error))
+    except (LookupError, TypeError, AttributeError):
+        return RunPages(problem=f"{mlflow} answers something else than MLflow does")
+
+
+def _tags(run: Any) -> dict[str, str]:
+    return {str(tag["key"]): str(tag["value"]) for tag in run["data"].get("tags", [])}
 
 
 def _ask(url: str, question: Mapping[str, Any] | None, patience_seconds: float) -> Any:

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import words
 from dashboard.parts import choices, drawing
 from dashboard.queries import RunEntry, list_runs, list_verdicts, store_root
-from dashboard.queries.servers import mlflow_page, stack_of
+from dashboard.queries.servers import pages_of, stack_of
 from dashboard.views import pair
 
 REFRESH_SECONDS = 5
@@ -157,12 +157,14 @@ def _elsewhere(root: Path, runs: list[RunEntry]) -> None:
         return
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     titles = {run.fingerprint: run.title for run in runs}
-    chosen = choices.one_of("Run in MLflow", titles, "run", place=left)
-    page = mlflow_page(stack.mlflow, chosen)
+    chosen = choices.one_of("Run", titles, "run", place=left)
+    pages = pages_of(stack.mlflow, stack.prefect_page, chosen)
     with right, st.container(horizontal=True):
-        st.link_button("This run in MLflow", page or stack.mlflow, disabled=page is None)
+        st.link_button("This run in MLflow", pages.mlflow or stack.mlflow, disabled=pages.mlflow is None)
+        st.link_button("Its flow in Prefect", pages.prefect or stack.prefect_page, disabled=pages.prefect is None)
         st.link_button("MLflow", stack.mlflow)
         st.link_button("Prefect", stack.prefect_page)
-    if page is None:
-        st.caption("MLflow has no run with this fingerprint, or does not answer.")
-    st.caption("Prefect's runs are listed by recipe: a folder of the store does not record which of them made it.")
+    if pages.problem:
+        st.caption(words.plain(f"{pages.problem}. It is asked without an account: where it has some, look there."))
+    elif pages.prefect is None:
+        st.caption("MLflow does not say which flow run of Prefect this was.")

@@ -95,7 +95,7 @@ def _draw(chosen: list[str], name: str, axis: Axis, smoothing: float) -> None:
 
 def _why(name: str, axis: Axis) -> str:
     if axis == "flops":
-        return "FLOPs per token are known once a run is complete."
+        return "How many FLOPs a token takes is not said by a run from before that was kept, until it is complete."
     if name == "mfu":
         return "The peak of this processor is unknown, or not asked."
     return "Energy was not measured." if axis == "joules" else ""

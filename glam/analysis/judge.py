@@ -37,7 +37,8 @@ def judge(
     if numerics and not allow_different_numerics:
         raise ValueError(
             f"the arms of {study.name!r} were not computed alike: {'; '.join(numerics)}. "
-            "Run them with the same layout, threads and versions, or allow different numerics"
+            "Run them with the same layout, threads and versions, or say that it may be so: --run "
+            "allow_different_numerics=true (a line of the form's run settings)"
         )
     arms = [_arm(arm, [evidence[arm, seed] for seed in study.seeds_of(arm)]) for arm in study.arms]
     contrasts = _contrasts(study, evidence)

@@ -10,7 +10,7 @@ from dashboard.parts.runs import likely, likely_pair
 from dashboard.queries import RunEntry, list_runs
 from dashboard.views import pair
 from glam.analysis.evidence import Score
-from glam.records import EvalResult, ExpertLoad, ItemScore
+from glam.records import EvalResult, ExpertLoad, ItemScore, RunPlan
 from glam.store import FolderReference, Store
 from tests.dashboard.fabricated import HOSTILE_NAME, RUNNING, VERDICT
 from tests.dashboard.fabricated_scores import write_score
@@ -98,7 +98,16 @@ def test_training_says_what_is_unknown_and_which_run_goes_on(own_store: Store, m
     assert "unknown against tokens" in shown(app)
     assert "Going on: sparse-s2 · dddddddd at step 90" in shown(app)
     app = opened("training", root, monkeypatch, axis="flops", runs=[RUNNING])
-    assert "known once a run is complete" in shown(app)
+    assert "How many FLOPs a token takes is not said" in shown(app)
+    running = own_store.find("runs", RUNNING)
+    assert running is not None
+    plan = RunPlan(config={"train": {"num_steps": 300}}, reads=(), flops_per_token=1e7)
+    running.write_text("plan.json", plan.model_dump_json())
+    app = opened("training", root, monkeypatch, axis="flops", runs=[RUNNING])
+    assert "How many FLOPs" not in shown(app)
+    assert len(app.get("vega_lite_chart")) == 1
+    app = opened("runs", root, monkeypatch, view="pair", first=RUNNING, second=SPARSE)
+    assert not app.exception
 
 
 def test_a_dead_expert_is_named(root: Path, monkeypatch: pytest.MonkeyPatch):

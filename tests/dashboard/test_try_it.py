@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.queries import servers
-from dashboard.queries.servers import NoAnswer, complete, mlflow_page, served_models
+from dashboard.queries.servers import NoAnswer, RunPages, complete, pages_of, served_models
 from tests.dashboard.opened import _page, shown
 
 SCRIPT = "<script>alert(1)</script> :red[x] [a](http://example.invalid)"
@@ -160,17 +160,29 @@ def test_only_servers_are_asked(address: str):
         served_models(address)
 
 
-def test_mlflow_is_asked_for_the_run_of_a_fingerprint(server: Server):
+def test_mlflow_is_asked_for_the_run_of_a_fingerprint_and_its_parent_for_the_flow(server: Server):
+    parent = [{"key": "mlflow.parentRunId", "value": "p&1"}]
+    flow = [{"key": "prefect.flow_run", "value": "f/1"}]
+
     def as_mlflow(path: str, question: Any) -> tuple[int, bytes]:
         if path.endswith("experiments/search"):
             return 200, b'{"experiments": [{"experiment_id": "7"}]}'
+        if path.endswith("runs/get?run_id=p%261"):
+            return 200, json.dumps({"run": {"data": {"tags": flow}}}).encode()
         found = "`glam.fingerprint` = 'aa'" in question["filter"] and question["experiment_ids"] == ["7"]
-        runs = [{"info": {"experiment_id": "7", "run_id": "r/1"}}] if found else []
+        runs = [{"info": {"experiment_id": "7", "run_id": "r/1"}, "data": {"tags": parent}}] if found else []
         return 200, json.dumps({"runs": runs}).encode()
 
     server.answer = as_mlflow
-    assert mlflow_page(server.address, "aa") == f"{server.address}/#/experiments/7/runs/r%2F1"
-    assert mlflow_page(server.address, "bb") is None
+    prefect = "http://127.0.0.1:4200"
+    found = pages_of(server.address, prefect, "aa")
+    assert found.mlflow == f"{server.address}/#/experiments/7/runs/r%2F1"
+    assert found.prefect == f"{prefect}/runs/flow-run/f%2F1"
+    assert pages_of(server.address, prefect, "bb") == RunPages(problem="MLflow has no run with this fingerprint")
     server.answer = always(200, b"[]")
-    assert mlflow_page(server.address, "aa") is None
-    assert mlflow_page("http://127.0.0.1:9", "aa") is None
+    assert (
+        pages_of(server.address, prefect, "aa").problem == f"{server.address} answers something else than MLflow does"
+    )
+    server.answer = always(401, b"{}")
+    assert "refused: 401" in pages_of(server.address, prefect, "aa").problem
+    assert "does not answer" in pages_of("http://127.0.0.1:9", prefect, "aa").problem

@@ -11,11 +11,12 @@ import pytest
 
 from glam.config import DataConfig
 from glam.recipes import recipe
-from glam.records import RunSummary, StepMetrics
+from glam.records import RunPlan, RunSummary, StepMetrics
 from glam.store import Folder, Store
 from glam.study import override
 from glam.training.loop import STEPS
 from tests.data.conftest import prepare_here
+from workers.begin import PLAN
 from workers.launched import find_run, main
 
 LABEL = "sparse-s0"
@@ -63,6 +64,7 @@ def test_two_workers_complete_the_run_that_one_does(settings: list[str], prepare
     _, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
     folder = the_run(settings, prepared)
+    assert not (folder.path / PLAN).exists(), "the manifest says it"
     assert main(arguments(settings, prepared)) == 0, "it is there"
     assert the_run(settings, prepared).manifest() == folder.manifest()
 
@@ -95,6 +97,9 @@ def test_a_signal_saves_the_step_and_the_same_command_goes_on(settings: list[str
     assert not folder.complete
     saved = int(max(each.name for each in (folder.path / "checkpoints").iterdir()))
     assert saved >= 5
+    plan = RunPlan.model_validate_json((folder.path / PLAN).read_bytes())
+    assert plan.config == json.loads(json.dumps(find_run("smoke", LABEL, long).stage.config))
+    assert plan.flops_per_token > 0
     assert main(arguments(long, prepared, "max_minutes=0.0001")) == 1, "a budget ends it again, further on"
     assert int(max(each.name for each in (folder.path / "checkpoints").iterdir())) > saved
 
