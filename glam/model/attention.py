@@ -91,11 +91,13 @@ class Attention(nn.Module):
             init.normal(f"{name}.bias", self.bias, std=(heads * T5_BUCKETS) ** -0.5)
 
     def forward(self, x_BQM: Tensor, sight: Sight, cache: LayerCache | None = None) -> Tensor:
-        """Of the positions `x_BQM`, which go on from those in `cache` where one is given."""
+        """Of the positions `x_BQM`, which go on from those in `cache` where one is given; one for trees is empty."""
         query_BHQD, key_BHSD, value_BHSD = (self._heads(x_BQM @ w) for w in (self.query, self.key, self.value))
         if sight.rotation is not None:
             query_BHQD, key_BHSD = rotate(query_BHQD, *sight.rotation), rotate(key_BHSD, *sight.rotation)
         if sight.pieces is not None:
+            if cache is not None:
+                cache.extend(key_BHSD, value_BHSD)
             mixed_BHQD = self._of_trees(query_BHQD, key_BHSD, value_BHSD, sight.pieces)
             return mixed_BHQD.transpose(1, 2).flatten(2) @ self.out
         path = self.path or ("blocked" if x_BQM.device.type == "cpu" else "fused")

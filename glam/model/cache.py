@@ -22,6 +22,14 @@ class LayerCache:
         self._values[:, :, start : self.length] = value_BHQD
         return self._keys[:, :, : self.length], self._values[:, :, : self.length]
 
+    def fill(self, row: int, other: "LayerCache", place_S: Tensor, length: int) -> None:
+        """Gives a row the keys and values at these places of `other`'s one row, as the last of its `length`."""
+        start = length - len(place_S)
+        for ours, theirs in ((self._keys, other._keys), (self._values, other._values)):
+            ours[row, :, :start] = 0  # no number but one: what nothing sees is still multiplied, by zero
+            ours[row, :, start:length] = theirs[0, :, place_S]
+        self.length = length
+
     def select(self, row_B: Tensor) -> None:
         """Each row goes on from the past of another one."""
         self._keys, self._values = self._keys.index_select(0, row_B), self._values.index_select(0, row_B)
@@ -53,6 +61,11 @@ class Cache:
     def length(self) -> int:
         """Positions seen by all layers."""
         return self.layers[0].length
+
+    def positions(self, num_new: int) -> Tensor:
+        """[Q] or [B, 1, Q]: where the next `num_new` ids stand in their rows; below 0 for padding."""
+        slot_Q = torch.arange(self.length, self.length + num_new, device=self._padding_B.device)
+        return slot_Q if not self._any_padding else (slot_Q - self._padding_B[:, None])[:, None]
 
     def first(self, num_new: int) -> Tensor | None:
         """[B, Q]: the first position that the next `num_new` ones see; padding sees itself, or it would see nothing."""

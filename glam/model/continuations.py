@@ -11,13 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glam.model.prefix_tree import Tree, trees
+from glam.model.prefix_tree import MAX_BATCH_TOKENS, Tree, batches
 from glam.model.transformer import Transformer
 
 Request = tuple[Sequence[int], Sequence[int]]
 """Ids of a context and of what continues it; neither is empty."""
-MAX_PAIRS, MAX_BIASED_PAIRS = 1 << 22, 1 << 20
-"""Of places of a tree. A mask takes a byte for each, a learned bias a number for each and each head."""
 MAX_LOGITS = 16_000_000
 """Of one product with the vocabulary: 64 MB in float32."""
 
@@ -45,7 +43,7 @@ class Continuations:
 
 @torch.inference_mode()
 def score_continuations(
-    model: Transformer, requests: Sequence[Request], *, max_batch_tokens: int = 4096
+    model: Transformer, requests: Sequence[Request], *, max_batch_tokens: int = MAX_BATCH_TOKENS
 ) -> Continuations:
     """Scores every request; the batch one is in, or its place, does not change its score beyond rounding.
 
@@ -62,8 +60,8 @@ def score_continuations(
     was_training = model.training
     model.eval()
     try:
-        max_pairs = MAX_BIASED_PAIRS if model.config.positions == "t5_bias" else MAX_PAIRS
-        for batch in _batches(trees(rows, max_pairs=max_pairs), max_batch_tokens):
+        biased = model.config.positions == "t5_bias"
+        for batch in batches(rows, biased=biased, max_batch_tokens=max_batch_tokens):
             x_TM, load = model.read_trees(batch)
             load_LE = load if load_LE is None else load_LE + load if load is not None else None
             num_computed += len(x_TM)
@@ -75,19 +73,6 @@ def score_continuations(
         model.train(was_training)
     scores = [ContinuationScore(-float(each), bool(best)) for each, best in zip(nats, greedy, strict=True)]
     return Continuations(scores, None if load_LE is None else load_LE.cpu().numpy(), num_computed)
-
-
-def _batches(laid_out: Iterator[Tree], max_batch_tokens: int) -> Iterator[list[Tree]]:
-    batch: list[Tree] = []
-    size = 0
-    for tree in laid_out:
-        if batch and size + len(tree.ids) > max_batch_tokens:
-            yield batch
-            batch, size = [], 0
-        batch.append(tree)
-        size += len(tree.ids)
-    if batch:
-        yield batch
 
 
 def _asked(batch: Sequence[Tree], requests: Sequence[Request]) -> tuple[Tensor, Tensor, np.ndarray]:

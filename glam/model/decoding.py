@@ -10,8 +10,6 @@ from torch import Tensor
 from glam.model.cache import Cache
 from glam.model.transformer import Transformer
 
-READ_AT_ONCE = 256
-"""Positions of a prompt in one pass: what attention makes of them grows with their number times the prompt's length."""
 LIKELY_FIRST = 256
 """Ids among which a nucleus is looked for before all are sorted; sorting 4,096 takes as long as a small model."""
 
@@ -45,7 +43,8 @@ class Written:
     rows: list[list[int]]
     """New ids of each, without end-of-text; those that complete a stop text are the last ones."""
     load_LE: Tensor | None
-    """Choices that reached each expert, by mixture layer, over the ids of prompts and of every beam; None: dense."""
+    """Choices that reached each expert, by mixture layer, over the ids of prompts, shared ones once, and of every
+    beam; None: dense."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +77,10 @@ class Choice:
 def read_prompts(model: Transformer, rows: Sequence[Sequence[int]], num_new: int) -> tuple[Tensor, Cache]:
     """[B, V] logits after each prompt, and a cache with room for `num_new` more ids of each.
 
+    What prompts begin with alike, as the turns of a conversation do, is computed once.
     Raises ValueError where the logits are no numbers.
     """
-    device, length = model.embedding.device, max(len(row) for row in rows)
-    ids_BS = torch.zeros(len(rows), length, dtype=torch.long)
-    for place, row in enumerate(rows):
-        ids_BS[place, length - len(row) :] = torch.as_tensor(row)
-    padding_B = torch.tensor([length - len(row) for row in rows], device=device)
-    cache = Cache(model.config, padding_B, length + num_new, model.embedding)
-    logits_BV = torch.empty(0)
-    for piece_BQ in ids_BS.to(device).split(READ_AT_ONCE, dim=1):
-        logits_BV = model.extend(piece_BQ, cache)
+    logits_BV, cache = model.begin(rows, num_new)
     if not bool(logits_BV.isfinite().all()):
         raise ValueError("the model's logits are no finite numbers: its weights are broken, or training diverged")
     return logits_BV, cache

@@ -16,6 +16,10 @@ LEAST_SHARED = 8
 """Ids that a row must share with the one before to be laid onto its tree: less is cheaper to compute again than for
 both to look at each other's places. Every row shares the first id, the end of the text before."""
 
+MAX_PAIRS, MAX_BIASED_PAIRS = 1 << 22, 1 << 20
+"""Of places of a tree. A mask takes a byte for each, a learned bias a number for each and each head."""
+MAX_BATCH_TOKENS = 4096
+
 
 @dataclass(frozen=True)
 class Branch:
@@ -63,6 +67,25 @@ class Tree:
             visible_NN[own, path[: branch.shared]] = True
             visible_NN[own, own] = torch.ones(own.stop - own.start, own.stop - own.start, dtype=torch.bool).tril()
         return visible_NN
+
+
+def batches(
+    rows: Sequence[Sequence[int]], *, biased: bool, max_batch_tokens: int = MAX_BATCH_TOKENS
+) -> Iterator[list[Tree]]:
+    """Trees that one pass reads: of at most so many ids in all, where a single tree has no more.
+
+    `biased`: attention has a learned bias.
+    """
+    batch: list[Tree] = []
+    size = 0
+    for tree in trees(rows, max_pairs=MAX_BIASED_PAIRS if biased else MAX_PAIRS):
+        if batch and size + len(tree.ids) > max_batch_tokens:
+            yield batch
+            batch, size = [], 0
+        batch.append(tree)
+        size += len(tree.ids)
+    if batch:
+        yield batch
 
 
 def trees(rows: Sequence[Sequence[int]], *, max_pairs: int) -> Iterator[Tree]:

@@ -19,7 +19,7 @@ from glam.model.cache import Cache, LayerCache
 from glam.model.experts import MixtureOfExperts
 from glam.model.feed_forward import FeedForward
 from glam.model.layers import Initializer, RMSNorm
-from glam.model.prefix_tree import Tree
+from glam.model.prefix_tree import Tree, batches
 from glam.model.routing import Routing
 
 
@@ -111,10 +111,13 @@ class Transformer(nn.Module):
                 routings.append(routing)
         return Output(self.logits(x_BSM), _summarize(routings))
 
-    def read_trees(self, trees: Sequence[Tree]) -> tuple[Tensor, Tensor | None]:
+    def read_trees(
+        self, trees: Sequence[Tree], layers: Sequence[LayerCache] | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """[T, M] what the blocks make of all ids of the trees, and [L, E] the choices that reached each expert.
 
-        The first is for `logits`; the second is None for a dense model.
+        The first is for `logits`; the second is None for a dense model. Empty `layers` of one row with room for T ids
+        keep their keys and values.
         """
         device, biased = self.embedding.device, self.config.positions == "t5_bias"
         pieces, start = [], 0
@@ -125,16 +128,40 @@ class Transformer(nn.Module):
         ids_T = torch.tensor([each for tree in trees for each in tree.ids], device=device)
         x_BTM = F.embedding(ids_T, self.embedding)[None]
         loads = []
-        for block in self.blocks:
-            x_BTM, routing = block(x_BTM, sight)
+        for block, layer in zip(self.blocks, layers or [None] * len(self.blocks), strict=True):
+            x_BTM, routing = block(x_BTM, sight, cache=layer)
             if routing is not None:
                 loads.append(routing.load_E)
         return x_BTM[0], torch.stack(loads) if loads else None
 
+    def begin(self, rows: Sequence[Sequence[int]], num_new: int) -> tuple[Tensor, Cache]:
+        """[B, V] logits after each row, and a cache of them with room for `num_new` more ids of each.
+
+        What rows begin with alike, as the turns of a conversation do, is computed once.
+        """
+        config, like, length = self.config, self.embedding, max(len(row) for row in rows)
+        padding_B = torch.tensor([length - len(row) for row in rows], device=like.device)
+        cache = Cache(config, padding_B, length + num_new, like)
+        x_BM = like.new_empty(len(rows), config.model_dim)
+        for batch in batches(rows, biased=config.positions == "t5_bias"):
+            read = [LayerCache(config, 1, sum(len(tree.ids) for tree in batch), like) for _ in cache.layers]
+            x_TM, load_LE = self.read_trees(batch, read)
+            if load_LE is not None:
+                cache.count(load_LE)
+            start = 0
+            for tree in batch:
+                for branch, path in zip(tree.branches, tree.path_of_branches, strict=True):
+                    place_S = (path + start).to(like.device)
+                    x_BM[branch.row] = x_TM[place_S[-1]]
+                    for layer, own in zip(cache.layers, read, strict=True):
+                        layer.fill(branch.row, own, place_S, length)
+                start += len(tree.ids)
+        return self.logits(x_BM), cache
+
     def extend(self, ids_BQ: Tensor, cache: Cache) -> Tensor:
         """[B, V] logits after the last of these ids, which go on from what `cache` holds and are added to it."""
-        start, num_new = cache.length, ids_BQ.shape[1]
-        sight = self._sight(torch.arange(start, start + num_new, device=ids_BQ.device), cache.first(num_new))
+        num_new = ids_BQ.shape[1]
+        sight = self._sight(cache.positions(num_new), cache.first(num_new))
         counted_BQ = cache.not_padding(num_new)
         x_BQM = F.embedding(ids_BQ, self.embedding)
         loads = []

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glam.config import replace
-from glam.model import continuations
-from glam.model.continuations import MAX_BIASED_PAIRS, score_continuations
+from glam.model import prefix_tree
+from glam.model.continuations import score_continuations
 from glam.model.likelihood import score_rows
-from glam.model.prefix_tree import trees
+from glam.model.prefix_tree import MAX_BIASED_PAIRS, trees
 from glam.model.transformer import Transformer
 from glam.study import dense_twin
 from glam.variants import VARIANTS
@@ -72,7 +72,7 @@ def test_neither_batch_nor_tree_nor_order_matters(model: Transformer, seed: int,
     requests = requests_of(seed, 4)
     order = np.random.default_rng(seed).permutation(len(requests))
     straight = score_continuations(model, requests).scores
-    with mock.patch.multiple(continuations, MAX_PAIRS=pairs, MAX_BIASED_PAIRS=pairs):
+    with mock.patch.multiple(prefix_tree, MAX_PAIRS=pairs, MAX_BIASED_PAIRS=pairs):
         other = score_continuations(model, [requests[place] for place in order], max_batch_tokens=budget).scores
     for place, score in zip(order, other, strict=True):
         assert score.log_likelihood == pytest.approx(straight[place].log_likelihood, rel=1e-9)

@@ -4,6 +4,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from glam.model.beam_search import search_rows
 from glam.model.cache import Cache
 from glam.model.decoding import Ending
 from glam.model.generation import GenerationConfig, bytes_of_position, complete, generate
+from glam.model.prefix_tree import batches
 from glam.model.transformer import Transformer
 from glam.study import dense_twin
 from glam.variants import VARIANTS
@@ -142,11 +144,31 @@ def test_what_is_sampled_depends_on_seed_and_place(toy: Transformer) -> None:
     assert new_ids(toy, [row], replace(config, max_new_tokens=12))[0][:8] == first
 
 
-def test_prompts_longer_than_one_pass_reads(toy: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows, config = rows_of(19, 6), GenerationConfig(max_new_tokens=4)
-    expected = new_ids(toy, rows, config)
-    monkeypatch.setattr("glam.model.decoding.READ_AT_ONCE", 4)
-    assert new_ids(toy, rows, config) == expected
+@pytest.mark.parametrize("most", [1, 30, 4096])
+@pytest.mark.parametrize("num_beams", [1, 3])
+@pytest.mark.parametrize("name", MODELS)
+def test_what_prompts_begin_with_alike_is_read_once_and_changes_nothing(
+    name: str, num_beams: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, config = build(MODELS[name]), GenerationConfig(max_new_tokens=5, num_beams=num_beams)
+    (story,) = rows_of(20)
+    rows = [[*story, *turn] for turn in rows_of(3, 9, 3)] + rows_of(6) + [story, story[:12]]
+    alone = [new_ids(model, [row], config)[0] for row in rows]
+    monkeypatch.setattr("glam.model.transformer.batches", partial(batches, max_batch_tokens=most))
+    assert new_ids(model, rows, config) == alone
+    assert new_ids(model, rows[::-1], config) == alone[::-1]
+
+
+def test_a_shared_beginning_goes_through_the_model_once(toy: Transformer) -> None:
+    (story,) = rows_of(20)
+    rows = [[*story, 7], [*story, 8], [*story, 9]]
+    once = generate(toy, [[*story, 7]], GenerationConfig(max_new_tokens=1)).load_LE
+    shared = generate(toy, rows, GenerationConfig(max_new_tokens=1)).load_LE
+    assert once is not None
+    assert shared is not None
+    a_token = TOY.top_k * TOY.num_mixture_layers
+    assert int(once.sum()) == 21 * a_token
+    assert int(shared.sum()) == (20 + 3) * a_token
 
 
 # Choosing
@@ -281,18 +303,24 @@ class Scripted(Transformer):
         self.lines = lines
         self.asked = 0
 
+    def begin(self, rows: Sequence[Sequence[int]], num_new: int) -> tuple[torch.Tensor, Cache]:
+        logits_BV, cache = super().begin(rows, num_new)
+        self.rows = torch.arange(len(rows))
+        self.asked = 0
+        select = cache.select
+
+        def follow(row_B: torch.Tensor) -> None:
+            self.rows = self.rows[row_B]
+            select(row_B)
+
+        cache.select = follow  # type: ignore[method-assign]
+        return self._scripted(logits_BV), cache
+
     def extend(self, ids_BQ: torch.Tensor, cache: Cache) -> torch.Tensor:
-        if cache.length == 0:
-            self.rows = torch.arange(len(ids_BQ))
-            self.asked = 0
-            select = cache.select
+        return self._scripted(super().extend(ids_BQ, cache))
 
-            def follow(row_B: torch.Tensor) -> None:
-                self.rows = self.rows[row_B]
-                select(row_B)
-
-            cache.select = follow  # type: ignore[method-assign]
-        logits_BV = torch.full_like(super().extend(ids_BQ, cache), -30.0)
+    def _scripted(self, logits_BV: torch.Tensor) -> torch.Tensor:
+        logits_BV = torch.full_like(logits_BV, -30.0)
         for place, row in enumerate(self.rows.tolist()):
             line = self.lines[row]
             logits_BV[place, line[min(self.asked, len(line) - 1)]] = 0
