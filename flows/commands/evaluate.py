@@ -196,6 +196,8 @@ def _harness(folder: Path, tasks: tuple[str, ...], given: Mapping[str, Any], lim
     if unknown := sorted(set(given) - {"shots", "benchmarks"}):
         raise ValueError(f"--harness takes its own wording and draws; leave away {', '.join(unknown)}")
     shots = given.get("shots", ())
+    if "paper" in shots:
+        raise ValueError("--harness has other tasks than the paper: say a number of shots")
     if len(shots) > 1:
         raise ValueError(f"--harness runs one number of shots at a time, not {list(shots)}")
     if find_spec("lm_eval") is None:

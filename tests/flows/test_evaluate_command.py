@@ -173,6 +173,7 @@ def test_a_recipe_is_asked_its_other_tasks_where_one_has_no_file(
         (["smoke", "--against", "other"], "`glam compare smoke`"),
         (["ONE", "--against", "ONE"], "the same model"),
         (["ONE", "--harness", "piqa", "--against", "TWO"], "leave away --dry-run, --actors and --against"),
+        (["ONE", "--harness", "piqa", "--shots", "paper"], "say a number of shots"),
         (["ONE", "--shots", "few"], "is no list such as 0,1,5 or 0,1,paper"),
         (["ONE", "--tasks", "last_word", "--shots", "paper"], "the paper has no task 'last_word'"),
     ],
