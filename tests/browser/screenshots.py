@@ -21,7 +21,8 @@ from dashboard.queries.servers import SERVE_VARIABLE
 from glam.store import Store
 from tests.browser.conftest import CHROMIUM, FLAGS, served
 from tests.browser.test_pages import DRAWN, open_page
-from tests.dashboard.fabricated import HOSTILE_NAME, fabricate
+from tests.dashboard.fabricated import HOSTILE, fabricate
+from tests.dashboard.test_inference import put, result
 from tests.dashboard.test_try_it import Server
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
@@ -87,10 +88,12 @@ def main(store: Path) -> None:
 
 
 def presentable(store: Store) -> Path:
-    """Without the run by whose name pages are tested to be safe."""
-    for folder in store.folders("runs"):
-        if folder.reference.label == HOSTILE_NAME:
-            shutil.rmtree(folder.path)
+    """Without the run by whose name pages are tested to be safe, and with a measurement of inference."""
+    hostile = store.find("runs", HOSTILE)
+    assert hostile is not None
+    shutil.rmtree(hostile.path)
+    put(store, "1", result("sparse-s0", 0.9))
+    put(store, "2", result("dense-s0", 0.6))
     return store.root
 
 

@@ -28,7 +28,7 @@ from tests.dashboard.fabricated_scores import write_scores
 
 STEPS = 300
 TOKENS_PER_STEP = 4096
-VERDICT, RUNNING, INTERRUPTED = "a" * 16, "d" * 16, "e" * 16
+VERDICT, RUNNING, INTERRUPTED, HOSTILE = "a" * 16, "d" * 16, "e" * 16, "f" * 16
 """Fingerprints of the finished study and of two runs."""
 HOSTILE_NAME = "<script>alert(1)</script>"
 TASKS = (("last_word", 0.0), ("continuation", 0.25), ("name_function", 0.25))
@@ -72,7 +72,7 @@ def fabricate(root: Path) -> Store:
             folder.append("steps.jsonl", _evidence(label.partition("-")[0], 2).steps[:half])
     long_ago = time.time() - 3600
     os.utime(folder.path / "state.json", (long_ago, long_ago))
-    with store.claim("runs", HOSTILE_NAME, "f" * 16) as folder:
+    with store.claim("runs", HOSTILE_NAME, HOSTILE) as folder:
         (folder.path / "steps.jsonl").write_text("{not json\n", "utf-8")
     return store
 
