@@ -8,10 +8,12 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled, Crashed
 
+from flows.order import this_machine
 from infra.health import DEPLOYMENT_TAG
 
 ID_VARIABLE = "PREFECT__FLOW_RUN_ID"
@@ -24,31 +26,37 @@ WORDS = (
 
 
 def settle_leftovers() -> None:
-    """Ends, on Prefect's pages, the runs of our deployments that no process of this machine works on.
+    """Ends, on Prefect's pages, the runs that began on this machine and that no process of it works on.
 
-    For a server whose runs all start on this machine, before anything is served: a run that has just been taken up has
-    no process yet. One that was to be cancelled is cancelled, any other crashed.
+    Before anything is served: a run that has just been taken up has no process yet. One that was to be cancelled is
+    cancelled, any other crashed. Where processes of other users hide their environment, nobody knows, and all stays.
     """
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
             deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[DEPLOYMENT_TAG])),
-            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(GOING_ON)))),
+            flow_run_filter=FlowRunFilter(
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(GOING_ON))),
+                tags=FlowRunFilterTags(all_=[this_machine()]),
+            ),
         )
         working = _worked_on() if found else set()
         for run in found:
-            if str(run.id) not in working:
+            if working is not None and str(run.id) not in working:
                 cancelled = run.state_type == StateType.CANCELLING
                 state = Cancelled(message=WORDS) if cancelled else Crashed(message=WORDS)
                 client.set_flow_run_state(run.id, state, force=True)
 
 
-def _worked_on() -> set[str]:
-    """Ids of flow runs that have a process."""
+def _worked_on() -> set[str] | None:
+    """Ids of flow runs that have a process; None where another user's Prefect may have one."""
     found = set()
-    for process in psutil.process_iter():
+    for process in psutil.process_iter(["name", "cmdline"]):
         try:
             if (run := process.environ().get(ID_VARIABLE)) is not None:
                 found.add(run)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue  # ended meanwhile, or another user's: not ours
+        except psutil.NoSuchProcess:
+            continue  # ended meanwhile
+        except psutil.AccessDenied:
+            if "prefect" in " ".join(process.info["cmdline"] or ()):
+                return None
     return found

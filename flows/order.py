@@ -1,6 +1,7 @@
 """A person's order, checked: the first task of every flow, which needs neither torch nor Ray."""
 
 import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,9 +61,14 @@ def validate(
     return Order(recipe, study, study_stages(study), options, store, until)
 
 
+def this_machine() -> str:
+    """The tag of flow runs whose processes are here."""
+    return f"on {socket.gethostname()}"
+
+
 def name_run(order: Order) -> None:
     """Calls the flow run after its study, and tags it with what a person would look for."""
-    tags = {*flow_run.tags, "glam", order.recipe, order.fingerprint, *order.study.arms}
+    tags = {*flow_run.tags, "glam", order.recipe, order.fingerprint, *order.study.arms, this_machine()}
     with get_client(sync_client=True) as client:
         client.update_flow_run(flow_run.id, name=title(order.study, order.stages), tags=sorted(tags))
 

@@ -16,7 +16,11 @@ class NotAllScored(StoreError):
     def __init__(self, num_scores: int, reasons: Mapping[FolderReference, str]):
         said = "; ".join(f"{reference.label}: {reason}" for reference, reason in reasons.items())
         super().__init__(f"{len(reasons)} of {num_scores} scores could not be made; the others are kept. {said}")
-        self.reasons = reasons
+        self.num_scores, self.reasons = num_scores, reasons
+
+    def __reduce__(self) -> tuple[type, tuple[int, Mapping[FolderReference, str]]]:
+        """Its words are made of more than its words."""
+        return type(self), (self.num_scores, self.reasons)
 
 
 REFUSALS = (ValueError, StoreError, NotEnoughResources, RayFailed)

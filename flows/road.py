@@ -67,23 +67,22 @@ def tracked(order: Order) -> Iterator[Context]:
             params=order.study.model_dump(mode="json", exclude={"arms"}),
         )
     )
-    turn = _Turn(order)
-    if turn.is_ours():
-        parent.set_tags({"prefect.flow_run": str(flow_run.id), "store": str(order.store.root), "pid": str(os.getpid())})
-    show_links(order, live, parent)
+    turn = _Turn(order, parent)
     context = Context(
         store=order.store, options=order.options, live=live, parent=parent, board=Board(order.stages.runs, order.store)
     )
     try:
+        turn.take()
+        show_links(order, live, parent)
         yield context
     except BaseException as error:
         failed = isinstance(error, Exception) and not isinstance(error, Stopped)
-        turn.finish(parent, "FAILED" if failed else "KILLED")
+        turn.finish("FAILED" if failed else "KILLED")
         if not isinstance(error, Exception):
             raise  # whoever ends this process does not wait for long
         record(order, context)
         raise
-    turn.finish(parent, "FINISHED")
+    turn.finish("FINISHED")
     record(order, context)
 
 
@@ -93,22 +92,26 @@ class _Turn:
     That of the first; of another, which waits for it, when the first is gone.
     """
 
-    def __init__(self, order: Order):
-        self._order = order
+    def __init__(self, order: Order, parent: LiveRun):
+        self._order, self._parent = order, parent
         self._held = ExitStack()
         self._ours = False
 
-    def is_ours(self) -> bool:
-        """From now on until `finish`, where nobody else has it."""
-        if not self._ours:
-            with suppress(StoreError):
-                lock = self._order.store.lock(f"experiment-{self._order.fingerprint}", patience_seconds=0)
-                self._held.enter_context(lock)
-                self._ours = True
-        return self._ours
+    def take(self) -> None:
+        """Makes it ours, where nobody else has it, from now on until `finish`; whose it is stands in its tags."""
+        if self._ours:
+            return
+        with suppress(StoreError):
+            lock = self._order.store.lock(f"experiment-{self._order.fingerprint}", patience_seconds=0)
+            self._held.enter_context(lock)
+            self._ours = True
+        if self._ours:
+            owner = {"prefect.flow_run": str(flow_run.id), "pid": str(os.getpid())}
+            self._parent.set_tags({**owner, "store": str(self._order.store.root)})
 
-    def finish(self, parent: LiveRun, status: Status) -> None:
+    def finish(self, status: Status) -> None:
         """Says how it ended, if that is ours to say."""
-        if self.is_ours():
-            parent.finish(status)
-        self._held.close()
+        with self._held:
+            self.take()
+            if self._ours:
+                self._parent.finish(status)

@@ -44,15 +44,13 @@ def serves_deployments(prefect_api: str, auth: str | None = None) -> bool:
 
     `auth` is `user:password`. An API that refuses it, or wants one, does not say, and counts as if they were served.
     """
-    question = {"deployments": {"tags": {"all_": [DEPLOYMENT_TAG]}}, "limit": 1}
+    question = {"deployments": {"tags": {"all_": [DEPLOYMENT_TAG]}}}
     try:
-        found = _asked(prefect_api, "deployments/filter", question, auth)
+        found = _asked(prefect_api, "deployments/filter", question, auth) or []
     except PermissionError:
         return True
-    polled = found[0].get("last_polled") if found else None
-    if polled is None:
-        return False
-    return (datetime.now(UTC) - datetime.fromisoformat(polled)).total_seconds() < SECONDS_SINCE_A_POLL
+    polled = [datetime.fromisoformat(each["last_polled"]) for each in found if each.get("last_polled")]
+    return any((datetime.now(UTC) - at).total_seconds() < SECONDS_SINCE_A_POLL for at in polled)
 
 
 def count_deployments(prefect_api: str, auth: str | None = None) -> int | None:

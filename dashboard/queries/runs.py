@@ -1,6 +1,7 @@
 """Training runs: what a list of them shows, from summaries alone, and the last step of those that go on."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -109,7 +110,7 @@ def _read(path: str, state: str, version: Marks) -> RunEntry:  # noqa: ARG001 - 
         else:
             if state != "absent":
                 known["started"] = _aware(datetime.fromisoformat(read_json(folder.path / STATE)["started"]))
-            if (folder.path / PLAN).exists():
+            with suppress(FileNotFoundError):  # from before there was one, or about to be complete
                 plan = read_record(folder.path / PLAN, RunPlan)
                 known |= {"config": plan.config, "reads": plan.reads, "planned_flops_per_token": plan.flops_per_token}
             line = last_line(folder.path / STEPS) if (folder.path / STEPS).exists() else None

@@ -23,7 +23,7 @@ SHORT_SECONDS = 3.0
 COMPLETION_SECONDS = 120.0
 MAX_ANSWER_BYTES = 8 << 20
 MAX_REFUSAL_BYTES = 4096
-FINGERPRINT_TAG, FLOW_RUN_TAG = "glam.fingerprint", "prefect.flow_run"
+FINGERPRINT_TAG, FLOW_RUN_TAG, PARENT_TAG = "glam.fingerprint", "prefect.flow_run", "mlflow.parentRunId"
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -105,8 +105,8 @@ class RunPages:
 
 def pages_of(mlflow: str, prefect: str, fingerprint: str) -> RunPages:
     """Asks MLflow for the run that it tagged with this fingerprint, and its parent for the flow run."""
+    api = f"{mlflow}/api/2.0/mlflow"
     try:
-        api = f"{mlflow}/api/2.0/mlflow"
         found = _ask(f"{api}/experiments/search", {"max_results": 1000}, SHORT_SECONDS)
         experiments = [str(each["experiment_id"]) for each in found.get("experiments", [])]
         asked = {"experiment_ids": experiments, "filter": f"tags.`{FINGERPRINT_TAG}` = '{fingerprint}'"}
@@ -114,18 +114,18 @@ def pages_of(mlflow: str, prefect: str, fingerprint: str) -> RunPages:
         if not runs:
             return RunPages(problem="MLflow has no run with this fingerprint")
         experiment, run = (quote(str(runs[0]["info"][name]), safe="") for name in ("experiment_id", "run_id"))
-        flow_run = _tags(runs[0]).get(FLOW_RUN_TAG)
-        if parent := _tags(runs[0]).get("mlflow.parentRunId"):
-            answer = _ask(f"{api}/runs/get?run_id={quote(parent, safe='')}", None, SHORT_SECONDS)
-            flow_run = _tags(answer["run"]).get(FLOW_RUN_TAG)
-        return RunPages(
-            mlflow=f"{mlflow}/#/experiments/{experiment}/runs/{run}",
-            prefect=f"{prefect}/runs/flow-run/{quote(flow_run, safe='')}" if flow_run else None,
-        )
+        page, tags = f"{mlflow}/#/experiments/{experiment}/runs/{run}", _tags(runs[0])
     except NoAnswer as error:
         return RunPages(problem=str(error))
     except (LookupError, TypeError, AttributeError):
         return RunPages(problem=f"{mlflow} answers something else than MLflow does")
+    try:
+        if parent := tags.get(PARENT_TAG):
+            tags = _tags(_ask(f"{api}/runs/get?run_id={quote(parent, safe='')}", None, SHORT_SECONDS)["run"])
+    except (NoAnswer, LookupError, TypeError, AttributeError):
+        return RunPages(mlflow=page)
+    flow_run = tags.get(FLOW_RUN_TAG)
+    return RunPages(page, f"{prefect}/runs/flow-run/{quote(flow_run, safe='')}" if flow_run else None)
 
 
 def _tags(run: Any) -> dict[str, str]:

@@ -59,7 +59,9 @@ def _named(lines: Sequence[Line], runs: Sequence[RunEntry]) -> list[Line]:
 def _differences(first: RunEntry, second: RunEntry) -> None:
     """Every field in which the configurations differ, and what else the runs read."""
     if not first.config or not second.config:
-        st.info("The configuration of one of these runs is unknown: it has not begun to train.")
+        st.info(
+            "The configuration of one of these runs is unknown: it is broken, or open and from before that was kept."
+        )
         return
     one, two = names_of((first, second))
     rows = [

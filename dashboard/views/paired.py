@@ -40,9 +40,9 @@ def draw(root: Path, subjects: Sequence[Subject]) -> None:
         drawing.table(_decisions(contrast), "decisions", raw=raw, full=len(contrast.tasks) <= 40)
         st.caption(
             words.plain(
-                "p: two-sided, of no difference, from paired items. Holm's p is adjusted for all settings here; at "
-                "most 0.05 names an arm. Would show: the smallest difference that the test, were it the only one, "
-                "finds with 80 % power at 5 %."
+                "p: two-sided, of no difference, from paired items. Holm's p is adjusted for all settings of the "
+                "study; at most 0.05 names an arm. Would show: the smallest difference that the test, were it the "
+                "only one, finds with 80 % power at 5 %."
             )
         )
 

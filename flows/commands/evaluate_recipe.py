@@ -1,6 +1,6 @@
 """`glam evaluate RECIPE`: every run of a recipe, trained first where it is not there yet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -10,6 +10,7 @@ from flows.commands.score_sheet import ScoreSheet, read_result
 from flows.commands.study import run_flow, show_stages
 from flows.refusals import NotAllScored
 from glam.analysis.score_table import Failed
+from glam.config import EvalConfig
 from glam.evaluation.benchmark import BenchmarkError
 from glam.evaluation.names import identity, settings_of
 from glam.lineage import StudyStages, study_stages
@@ -33,6 +34,7 @@ def evaluate_recipe(
     opened, changes, how = open_store(store), [*settings], [*run_settings]
     run_options(workers, threads, how)  # refused before anything starts
     study = override(find_recipe(recipe), changes)
+    asked = {name: arm.eval for name, arm in study.arms.items()}
     failed = _unusable(study)
     if failed:
         usable = [task for task in _tasks(study) if task not in {name for name, _, _ in failed}]
@@ -51,7 +53,7 @@ def evaluate_recipe(
                 run_flow(opened, recipe, changes, workers, threads, how, "evaluate")
             except NotAllScored as error:
                 not_scored = dict(error.reasons)
-        sheets = _sheets(stages, opened, failed, not_scored)
+        sheets = _sheets(stages, asked, opened, failed, not_scored)
         if as_json:
             print_json({"runs": [sheet.document() for sheet in sheets]})
         else:
@@ -88,7 +90,11 @@ def _tasks(study: Study) -> tuple[str, ...]:
 
 
 def _sheets(
-    stages: StudyStages, store: Store, failed: Sequence[Failed], not_scored: dict[FolderReference, str]
+    stages: StudyStages,
+    asked: Mapping[str, EvalConfig],
+    store: Store,
+    failed: Sequence[Failed],
+    not_scored: Mapping[FolderReference, str],
 ) -> list[ScoreSheet]:
     """One a run."""
     sheets = []
@@ -100,5 +106,5 @@ def _sheets(
             else:
                 reason = not_scored.get(score.stage.reference, "it was not scored")
                 missing.append((score.task, score.num_shots, reason))
-        sheets.append(ScoreSheet(run.stage.reference.label, run.experiment.eval, results, missing))
+        sheets.append(ScoreSheet(run.stage.reference.label, asked[run.arm], results, missing))
     return sheets

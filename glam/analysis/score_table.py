@@ -42,7 +42,7 @@ def print_scores(results: Sequence[EvalResult], failed: Sequence[Failed], consol
         for name in result.counted:
             found = result.intervals.get(name)
             ends = "-" if found is None else f"{percent(found.low)} to {percent(found.high)}"
-            table.add_row(result.task, str(result.num_shots), name, "", percent(result.others[name]), ends)
+            table.add_row(result.task, str(result.num_shots), name, "", percent(result.others.get(name)), ends)
     for task, shots, _ in failed:
         table.add_row(task, "-" if shots is None else str(shots), "FAILED")
     console.print(table)

@@ -153,7 +153,9 @@ def caveats(arms: Sequence[ArmSummary], contrasts: Sequence[Contrast], numerics:
         short = [
             task
             for task in contrast.tasks
-            if task.mean_demonstrations is not None and task.mean_demonstrations < task.num_shots
+            if not task.counted_beside
+            and task.mean_demonstrations is not None
+            and task.mean_demonstrations < task.num_shots
         ]
         if short:
             worst = ", ".join(f"{task.title} {task.num_shots}-shot: {task.mean_demonstrations:.1f}" for task in short)

@@ -23,6 +23,7 @@ from glam.model.prefix_tree import Tree
 
 T5_MAX_DISTANCE = 128
 ROPE_BASE = 10_000.0
+QUERIES_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Attention(nn.Module):
     def _of_tree(self, query: Tensor, key: Tensor, value: Tensor, piece: Piece, bias_HS: Tensor | None) -> Tensor:
         """The first row, which holds what all share, as a row: half of its pairs are not computed."""
         shared, rest = (..., slice(piece.first_row), slice(None)), (..., slice(piece.first_row, None), slice(None))
-        attend = blocked_attention if query.device.type == "cpu" else fused_attention
+        attend = blocked_attention if query.device.type == "cpu" else fused_in_pieces
         extra_logit = self.config.extra_logit
         own_HS = None if bias_HS is None else bias_HS[:, : piece.first_row]
         begun = attend(query[shared], key[shared], value[shared], bias_HS=own_HS, extra_logit=extra_logit)
@@ -172,6 +173,31 @@ def fused_attention(
         key_BHSD, value_BHSD = F.pad(key_BHSD, (0, 0, 0, 1)), F.pad(value_BHSD, (0, 0, 0, 1))
         mask = F.pad(mask, (0, 1)) if mask is not None else None
     return F.scaled_dot_product_attention(query_BHQD, key_BHSD, value_BHSD, attn_mask=mask, scale=1.0)
+
+
+def fused_in_pieces(
+    query_BHSD: Tensor,
+    key_BHSD: Tensor,
+    value_BHSD: Tensor,
+    *,
+    bias_HS: Tensor | None = None,
+    extra_logit: bool = False,
+    queries_at_once: int = QUERIES_AT_ONCE,
+) -> Tensor:
+    """`fused_attention` of whole rows, so many queries at a time: a mask of all pairs would fill the memory."""
+    mixed = []
+    for start in range(0, query_BHSD.shape[2], queries_at_once):
+        seen = slice(0, start + queries_at_once)
+        mixed.append(
+            fused_attention(
+                query_BHSD[:, :, start : seen.stop],
+                key_BHSD[:, :, seen],
+                value_BHSD[:, :, seen],
+                bias_HS=None if bias_HS is None else bias_HS[:, seen],
+                extra_logit=extra_logit,
+            )
+        )
+    return torch.cat(mixed, dim=2)
 
 
 def _hidden_pairs(num_queries: int, length: int, first_BQ: Tensor | None, like: Tensor) -> Tensor:

@@ -63,23 +63,13 @@ class Cache:
         return self.layers[0].length
 
     def positions(self, num_new: int) -> Tensor:
-        """[Q] or [B, 1, Q]: where the next `num_new` ids stand in their rows; below 0 for padding."""
+        """[Q] or [B, 1, Q]: where the next `num_new` ids stand in their rows."""
         slot_Q = torch.arange(self.length, self.length + num_new, device=self._padding_B.device)
         return slot_Q if not self._any_padding else (slot_Q - self._padding_B[:, None])[:, None]
 
     def first(self, num_new: int) -> Tensor | None:
-        """[B, Q]: the first position that the next `num_new` ones see; padding sees itself, or it would see nothing."""
-        if not self._any_padding:
-            return None
-        own_Q = torch.arange(self.length, self.length + num_new, device=self._padding_B.device)
-        return torch.minimum(self._padding_B[:, None], own_Q)
-
-    def not_padding(self, num_new: int) -> Tensor | None:
-        """[B, Q] bool of the next `num_new` positions; None where all are the rows' own."""
-        if not self._any_padding:
-            return None
-        own_Q = torch.arange(self.length, self.length + num_new, device=self._padding_B.device)
-        return own_Q >= self._padding_B[:, None]
+        """[B, Q]: the first position that the next `num_new` ones see; None: the first of all."""
+        return self._padding_B[:, None].expand(-1, num_new) if self._any_padding else None
 
     def count(self, load_LE: Tensor) -> None:
         """Adds what the newest ids chose."""

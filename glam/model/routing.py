@@ -46,12 +46,6 @@ class Routing:
         """Choices that reached each expert; sums to G * T * K less the dropped ones."""
         return rows_of_experts(self.expert_GTK, self.logits_GTE.shape[-1])
 
-    def load_of(self, counted: Tensor | None) -> Tensor:
-        """[E] as `load_E`, of the tokens that a mask of as many elements marks; None: of all."""
-        if counted is None:
-            return self.load_E
-        return rows_of_experts(self.expert_GTK.flatten(0, 1)[counted.flatten()], self.logits_GTE.shape[-1])
-
     @property
     def entropy(self) -> Tensor:
         """Mean entropy of a token's router distribution in nats."""

@@ -36,7 +36,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 def load_model(folder: Path) -> Transformer:
     """The model of a folder, ready to evaluate.
 
-    Raises ValueError naming weights that do not fit the configuration, and a file that another run's has replaced.
+    Raises ValueError naming weights that do not fit the configuration, and a file that is not the one of the run's
+    manifest beside it; of weights only the size is compared.
     """
     _check_together(folder)
     config = ModelConfig.model_validate_json((folder / CONFIG).read_bytes())
@@ -66,7 +67,9 @@ def _check_together(folder: Path) -> None:
     for entry in manifest.files:
         file = folder / entry.name
         if entry.name in (WEIGHTS, CONFIG, VOCABULARY) and (
-            file.stat().st_size != entry.size_bytes or (entry.name != WEIGHTS and file_sha256(file) != entry.sha256)
+            not file.is_file()
+            or file.stat().st_size != entry.size_bytes
+            or (entry.name != WEIGHTS and file_sha256(file) != entry.sha256)
         ):
             raise ValueError(
                 f"{file} is not the file that {MANIFEST} beside it names: it was changed, or is another run's, and "

@@ -162,13 +162,12 @@ class Transformer(nn.Module):
         """[B, V] logits after the last of these ids, which go on from what `cache` holds and are added to it."""
         num_new = ids_BQ.shape[1]
         sight = self._sight(cache.positions(num_new), cache.first(num_new))
-        counted_BQ = cache.not_padding(num_new)
         x_BQM = F.embedding(ids_BQ, self.embedding)
         loads = []
         for block, layer in zip(self.blocks, cache.layers, strict=True):
             x_BQM, routing = block(x_BQM, sight, cache=layer)
             if routing is not None:
-                loads.append(routing.load_of(counted_BQ))
+                loads.append(routing.load_E)
         if loads:
             cache.count(torch.stack(loads))
         return self.logits(x_BQM[:, -1])

@@ -280,6 +280,7 @@ def test_a_task_that_counts_twice_is_compared_twice(make_study, make_evidence):
     assert exact.difference.value == pytest.approx(0.5)
     assert exact.better == "first"
     assert (f1.chance, exact.chance) == (0.25, None)
+    assert "squad_v2 exact_match" in render_report(judge(study, evidence))
 
 
 def test_undecided_loss_says_what_it_would_have_shown(make_study, make_evidence):

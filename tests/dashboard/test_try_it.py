@@ -179,6 +179,8 @@ def test_mlflow_is_asked_for_the_run_of_a_fingerprint_and_its_parent_for_the_flo
     assert found.mlflow == f"{server.address}/#/experiments/7/runs/r%2F1"
     assert found.prefect == f"{prefect}/runs/flow-run/f%2F1"
     assert pages_of(server.address, prefect, "bb") == RunPages(problem="MLflow has no run with this fingerprint")
+    server.answer = lambda path, question: (404, b"{}") if "runs/get" in path else as_mlflow(path, question)
+    assert pages_of(server.address, prefect, "aa") == RunPages(mlflow=found.mlflow)
     server.answer = always(200, b"[]")
     assert (
         pages_of(server.address, prefect, "aa").problem == f"{server.address} answers something else than MLflow does"

@@ -42,16 +42,15 @@ def ago(seconds: float) -> str:
 
 
 @pytest.mark.parametrize(
-    ("listed", "served"),
-    [
-        ([], False),
-        ([{"last_polled": None}], False),
-        ([{"last_polled": ago(1)}], True),
-        ([{"last_polled": ago(3600)}], False),
-    ],
-    ids=["none", "never asked for", "asked for now", "of a server that is gone"],
+    ("seconds_ago", "served"),
+    [([], False), ([None], False), ([1], True), ([3600], False), ([None, 3600, 1], True)],
+    ids=["none", "never asked for", "asked for now", "of a server that is gone", "others are gone"],
 )
-def test_deployments_are_served_where_somebody_asks_for_their_runs(listed: list[Any], served: bool) -> None:
+def test_deployments_are_served_where_somebody_asks_for_their_runs(
+    seconds_ago: list[float | None], served: bool
+) -> None:
+    listed = [{"last_polled": None if seconds is None else ago(seconds)} for seconds in seconds_ago]
+
     def answer(path: str, question: dict[str, Any]) -> tuple[int, Any]:
         assert path == "/api/deployments/filter"
         assert question["deployments"] == {"tags": {"all_": [DEPLOYMENT_TAG]}}

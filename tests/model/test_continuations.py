@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from glam.config import replace
 from glam.model import prefix_tree
+from glam.model.attention import fused_attention, fused_in_pieces
 from glam.model.continuations import score_continuations
 from glam.model.likelihood import score_rows
 from glam.model.prefix_tree import MAX_BIASED_PAIRS, trees
@@ -140,3 +141,15 @@ def test_what_cannot_be_scored_is_named(model: Transformer, request_, message: s
 def test_nothing_asked_is_nothing_scored(model: Transformer) -> None:
     found = score_continuations(model, [])
     assert (found.scores, found.num_computed) == ([], 0)
+
+
+@pytest.mark.parametrize("extra_logit", [False, True])
+@pytest.mark.parametrize("biased", [False, True])
+def test_queries_in_pieces_are_what_all_at_once_are(biased: bool, extra_logit: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, 3, 11, 4, generator=generator, dtype=torch.float64) for _ in range(3))
+    bias_HS = torch.randn(3, 11, generator=generator, dtype=torch.float64) if biased else None
+    whole = fused_attention(query, key, value, bias_HS=bias_HS, extra_logit=extra_logit)
+    for at_once in (1, 4, 11, 64):
+        pieces = fused_in_pieces(query, key, value, bias_HS=bias_HS, extra_logit=extra_logit, queries_at_once=at_once)
+        assert torch.allclose(pieces, whole, rtol=0, atol=1e-12)

@@ -88,21 +88,17 @@ def greedy_without_cache(model: Transformer, row: list[int], num_new: int) -> li
 def test_cached_logits_are_those_of_the_whole_row(name: str, dtype: torch.dtype, tolerance: float) -> None:
     model = build(MODELS[name], dtype)
     rows = rows_of(12, 7, 1)
-    padding_B = torch.tensor([12 - len(row) for row in rows])
-    ids_BS = torch.tensor([[0] * (12 - len(row)) + row for row in rows])
     new_BT = torch.tensor(rows_of(9, 9, 9))
-    cache = Cache(model.config, padding_B, 12 + 9, model.embedding)
-    # In pieces of several lengths: two at once, one by one, and the rest.
-    pieces = [ids_BS[:, :5], ids_BS[:, 5:], *new_BT.split([1, 1, 4, 3], dim=1)]
+    logits_BV, cache = model.begin(rows, num_new=9)
     seen = 0
-    for piece in pieces:
-        logits_BV = model.extend(piece, cache)
-        seen += piece.shape[1]
+    # In pieces of several lengths: none, one by one, and several at once.
+    for piece in (None, *new_BT.split([1, 1, 4, 3], dim=1)):
+        if piece is not None:
+            logits_BV = model.extend(piece, cache)
+            seen += piece.shape[1]
         for place, row in enumerate(rows):
-            whole = [*row, *new_BT[place].tolist()][: max(0, seen - int(padding_B[place]))]
-            if whole:
-                expected = model(torch.tensor([whole])).logits_BSV[0, -1]
-                assert torch.allclose(logits_BV[place], expected, rtol=0, atol=tolerance)
+            expected = model(torch.tensor([[*row, *new_BT[place, :seen].tolist()]])).logits_BSV[0, -1]
+            assert torch.allclose(logits_BV[place], expected, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", MODELS)
