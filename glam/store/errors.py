@@ -1,13 +1,14 @@
 """What the store refuses, in words that say what to do."""
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 DISK_FULL = "the disk is full: make room (`glam store gc` shows what may go), then run the same again"
-FULL_DISK_WORDS = ("No space left on device", "database or disk is full")
-"""Of libraries that hide the system's error number: safetensors, SQLite."""
+FULL_DISK_WORDS = re.compile(r"No space left on device|database or disk is full|\d+ requested and \d+ written")
+"""Of libraries that hide the system's error number: safetensors, SQLite, numpy."""
 
 
 class StoreError(RuntimeError):
@@ -38,7 +39,7 @@ def writing(path: Path) -> Iterator[None]:
 def is_disk_full(error: BaseException | None) -> bool:
     """Whether a full disk is what is behind an error, whichever library met it."""
     while error is not None:
-        if getattr(error, "errno", None) == errno.ENOSPC or any(words in str(error) for words in FULL_DISK_WORDS):
+        if getattr(error, "errno", None) == errno.ENOSPC or FULL_DISK_WORDS.search(str(error)):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -52,8 +52,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def glam(capsys: pytest.CaptureFixture[str], kept: Store, data: Path) -> Glam:
     def run(*arguments: str) -> tuple[int, str, str]:
-        given = ("--data", str(data), "--store", str(kept.root), "--actors", "2")
-        code = cli._run(["evaluate", *given, *arguments])
+        given = ["--data", str(data), "--store", str(kept.root)]
+        code = cli._run(["evaluate", *given, *([] if "--harness" in arguments else ["--actors", "2"]), *arguments])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 

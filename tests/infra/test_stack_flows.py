@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 LONG = "train.num_steps=100000"
 PATIENCE_SECONDS = 180.0
 SAVED_WITHIN_SECONDS = 45.0
+BUSY, TRIES = 503, 10
+"""What Prefect says where its database is locked, and how often it is asked again."""
 COMPLETED, CRASHED = "COMPLETED", "CRASHED"
 
 
@@ -44,8 +47,15 @@ def ask(stack: Stack, path: str, body: object | None = None) -> Any:
     request = urllib.request.Request(
         f"{stack.prefect_api}/{path}", data=data, headers={"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+    for left in reversed(range(TRIES)):
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            if refusal.code != BUSY or not left:
+                raise
+            time.sleep(1)
+    raise AssertionError("the last try answers or raises")
 
 
 def experiment(stack: Stack) -> str:

@@ -150,6 +150,7 @@ def test_a_full_disk_is_recognised_behind_the_error_of_any_library() -> None:
     outer.__cause__ = sqlite
     assert is_disk_full(outer)
     assert is_disk_full(OSError(errno.ENOSPC, "full"))
+    assert is_disk_full(OSError("278209 requested and 0 written")), "numpy's words"
     assert not is_disk_full(OSError(errno.EACCES, "no"))
     assert not is_disk_full(None)
 
