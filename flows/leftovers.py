@@ -50,7 +50,7 @@ def settle_leftovers() -> None:
 def _worked_on() -> set[str] | None:
     """Ids of flow runs that have a process; None where another user's Prefect may have one."""
     found = set()
-    for process in psutil.process_iter(["name", "cmdline"]):
+    for process in psutil.process_iter(["cmdline"]):
         try:
             if (run := process.environ().get(ID_VARIABLE)) is not None:
                 found.add(run)

@@ -26,7 +26,7 @@ class LayerCache:
         """Gives a row the keys and values at these places of `other`'s one row, as the last of its `length`."""
         start = length - len(place_S)
         for ours, theirs in ((self._keys, other._keys), (self._values, other._values)):
-            ours[row, :, :start] = 0  # no number but one: what nothing sees is still multiplied, by zero
+            ours[row, :, :start] = 0  # uninitialised memory may be no number, and zero times it is none
             ours[row, :, start:length] = theirs[0, :, place_S]
         self.length = length
 
